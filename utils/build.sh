@@ -12,5 +12,6 @@ folder=build
 [ "$preset" = release ] || folder=build-$preset
 
 [ -f "$folder/build.ninja" ] || cmake --preset "$preset" -Wno-dev
-# Quiet when there is nothing to do; a log line per step otherwise.
-ninja -C "$folder" --quiet "${@:-all}"
+quiet=()
+[ -t 1 ] || quiet=(--quiet)
+ninja -C "$folder" "${quiet[@]}" "${@:-all}"

@@ -47,15 +47,15 @@ typedef struct dsv4_operand {
 /// consecutive and ascend by position. Read by generated code: see the
 /// static assertions for the offsets that the code generator uses.
 typedef struct dsv4_step {
-  int64_t tokens;       // rows in this step
-  int64_t outputs;      // rows whose logits are wanted
-  int64_t context;      // planned context, multiple of DSV4_CONTEXT_BLOCK
-  int64_t state_stride; // bytes between two sequences' state
-  const int32_t *token;     // [tokens] id
-  const int32_t *position;  // [tokens] absolute position
-  const int32_t *sequence;  // [tokens] state slot
-  const int32_t *first_row; // [tokens] first row of the same sequence here
-  const int32_t *end_row;   // [tokens] one past its last row here
+  int64_t tokens;            // rows in this step
+  int64_t outputs;           // rows whose logits are wanted
+  int64_t context;           // planned context, multiple of DSV4_CONTEXT_BLOCK
+  int64_t state_stride;      // bytes between two sequences' state
+  const int32_t *token;      // [tokens] id
+  const int32_t *position;   // [tokens] absolute position
+  const int32_t *sequence;   // [tokens] state slot
+  const int32_t *first_row;  // [tokens] first row of the same sequence here
+  const int32_t *end_row;    // [tokens] one past its last row here
   const int32_t *output_row; // [outputs] row of each wanted logits row
   int64_t max_position;      // largest position in this step
 } dsv4_step;
@@ -78,8 +78,8 @@ enum dsv4_items {
 
 typedef struct dsv4_phase {
   dsv4_kernel kernel;
-  const char *name; // "layers.3.attn.qkv"
-  const char *kind; // "linear"
+  const char *name;      // "layers.3.attn.qkv"
+  const char *kind;      // "linear"
   int32_t first_operand; // into dsv4_program.operands
   int32_t num_operands;
   int32_t items_rule; // enum dsv4_items
@@ -87,21 +87,21 @@ typedef struct dsv4_phase {
   int64_t items_factor;
   int32_t items_ratio;
   int32_t items_block;
-  int32_t grain;    // items that a worker claims at once
+  int32_t grain; // items that a worker claims at once
   int32_t reserved;
 } dsv4_phase;
 
 /// Maxima fixed at compile time and the planned sizes.
 typedef struct dsv4_limits {
-  int64_t max_context;     // tokens
+  int64_t max_context; // tokens
   int64_t max_sequences;
   int64_t max_step_tokens; // rows of one step
   int64_t max_outputs;     // logits rows of one step
   int64_t vocab;
-  dsv4_affine buffer_bytes;   // one arena of step buffers
-  dsv4_affine state_bytes;    // of one sequence
-  dsv4_affine scratch_bytes;  // of one worker
-  int64_t weight_bytes;       // packed weights
+  dsv4_affine buffer_bytes;  // one arena of step buffers
+  dsv4_affine state_bytes;   // of one sequence
+  dsv4_affine scratch_bytes; // of one worker
+  int64_t weight_bytes;      // packed weights
 } dsv4_limits;
 
 /// CPU features that the generated code uses; checked before anything runs.
@@ -141,13 +141,14 @@ typedef struct dsv4_program {
   int64_t num_phases;
   const dsv4_operand *operands;
   int64_t num_operands;
-  const void *const *constants; // DSV4_SPACE_CONST: operand.offset.fixed indexes
+  const void *const
+      *constants; // DSV4_SPACE_CONST: operand.offset.fixed indexes
   int64_t num_constants;
   const dsv4_weight_entry *weights;
   int64_t num_weights;
-  int32_t logits_operand; // index into operands: F32 [outputs, vocab]
-  int32_t weights_mode;   // 0 embedded section, 1 sidecar file
-  dsv4_blob tokenizer;    // size 0: compiled with --no-tokenizer
+  int32_t logits_operand;  // index into operands: F32 [outputs, vocab]
+  int32_t weights_mode;    // 0 embedded section, 1 sidecar file
+  dsv4_blob tokenizer;     // size 0: compiled with --no-tokenizer
   dsv4_blob known_answers; // JSON of the checkpoint's own samples, may be empty
   uint8_t weights_hash[32]; // sidecar binding (SHA-256 of the packed weights)
   int32_t bos_token;

@@ -187,6 +187,64 @@ TEST(Tokenizer, DamagedBlobsNeverCrash) {
   }
 }
 
+// One value out of its range, wherever the tokenizer would follow it.
+TEST(Tokenizer, EveryIndexIsChecked) {
+  const auto &Blob = tiny().Blob;
+  auto Expect = [&](const char *What, size_t At, uint32_t Value) {
+    std::vector<uint64_t> Copy((Blob.size() + 7) / 8);
+    char *Bytes = reinterpret_cast<char *>(Copy.data());
+    std::memcpy(Bytes, Blob.data(), Blob.size());
+    std::memcpy(Bytes + At, &Value, 4);
+    Tokenizer T;
+    EXPECT_EQ(Tokenizer::open(Bytes, Blob.size(), T), TextError::BadBlob)
+        << What;
+  };
+  text::BlobHeader H;
+  std::memcpy(&H, Blob.data(), sizeof(H));
+  size_t Used = 0; // a slot of the merge table in use
+  for (text::BlobMerge Merge; Used < H.mergeSlots; ++Used) {
+    std::memcpy(&Merge, Blob.data() + H.mergeTable + Used * sizeof(Merge),
+                sizeof(Merge));
+    if (Merge.rank != text::noRank)
+      break;
+  }
+  Expect("rank", H.mergeTable + Used * 12 + 8, H.numMerges);
+  Expect("merge result", H.mergeResults + 4 * 5, H.numTokens);
+  Expect("byte id", H.byteIds + 4 * 255, H.numTokens);
+  Expect("piece", H.pieceTable + 4 * 7, H.numTokens + 1);
+  Expect("token offset", H.tokenOffsets + 4 * 9, H.numBytes + 1);
+  Expect("last token offset", H.tokenOffsets + 4 * H.numTokens, H.numBytes - 1);
+  Expect("first edge", H.nodes, H.numEdges + 1);
+  Expect("number of edges", H.nodes + 4, 257);
+  Expect("added token", H.nodes + 12 * 5 + 8, H.numTokens + 1);
+  Expect("token at the root", H.nodes + 8, 1);
+  Expect("edge to itself", H.edges, uint32_t{'<'} << 24);
+  Expect("edge beyond", H.edges, H.numNodes);
+  Expect("bos", offsetof(text::BlobHeader, bos), H.numTokens);
+  Expect("slots", offsetof(text::BlobHeader, mergeSlots), H.mergeSlots - 1);
+  Expect("root", offsetof(text::BlobHeader, root), H.numNodes);
+  Expect("section", offsetof(text::BlobHeader, edges), H.size - 8);
+  Expect("section begin", offsetof(text::BlobHeader, texts), 4);
+}
+
+TEST(Tokenizer, FullTablesAreRefused) {
+  const auto &Blob = tiny().Blob;
+  text::BlobHeader H;
+  std::memcpy(&H, Blob.data(), sizeof(H));
+  auto Expect = [&](size_t At, size_t Count, size_t Stride) {
+    std::vector<uint64_t> Copy((Blob.size() + 7) / 8);
+    char *Bytes = reinterpret_cast<char *>(Copy.data());
+    std::memcpy(Bytes, Blob.data(), Blob.size());
+    uint32_t Value = 1;
+    for (size_t I = 0; I < Count; ++I)
+      std::memcpy(Bytes + At + I * Stride, &Value, 4);
+    Tokenizer T;
+    EXPECT_EQ(Tokenizer::open(Bytes, Blob.size(), T), TextError::BadBlob);
+  };
+  Expect(H.mergeTable + 8, H.mergeSlots, sizeof(text::BlobMerge));
+  Expect(H.pieceTable, H.pieceSlots, 4);
+}
+
 TEST(Tokenizer, TruncatedOrForeignBlobsAreRefused) {
   const auto &Blob = tiny().Blob;
   Tokenizer T;

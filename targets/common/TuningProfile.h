@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Tuning profiles: what was measured on one machine, and which tile
+// configurations were best there, as a TOML file. A profile changes speed and
+// never a result: it cannot name anything that enters the arithmetic. The order
+// is: user flag, profile, heuristic. See docs/tuning-profiles.md.
+
+#ifndef DSV4_TARGETS_COMMON_TUNINGPROFILE_H
+#define DSV4_TARGETS_COMMON_TUNINGPROFILE_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
+#include <string>
+
+namespace dsv4 {
+
+/// Choices of the code generator per packed format, in the order fp4, fp8,
+/// bf16, f32. 0: the heuristic decides.
+struct Tuning {
+  /// Input rows that share decoded weights: a power of two, at most 16.
+  int64_t tokenBlock[4] = {};
+  /// Distance of the prefetch ahead of a tile's loads, in bytes (a multiple of
+  /// 64); -1: no prefetch.
+  int64_t prefetchBytes[4] = {};
+};
+
+struct TuningProfile {
+  std::string target;  // the target it was measured on, "cpu:znver5"
+  std::string date;    // of the measurement
+  std::string machine; // in words
+  std::string command; // that produced the figures
+  double readGBs1 = 0; // memory read bandwidth of one thread, GB/s
+  double readGBs = 0;  // of all threads
+  int64_t threads = 0; // that the latter used
+  Tuning tuning;
+};
+
+/// Reads a profile. Unknown keys, wrong types and values out of range are
+/// errors of the form "file:line: what".
+llvm::Expected<TuningProfile> readProfile(llvm::StringRef path);
+
+/// The same from text; `name` stands for the file in errors.
+llvm::Expected<TuningProfile> parseProfile(llvm::StringRef text,
+                                           llvm::StringRef name);
+
+/// The profile as TOML, in a fixed order; parseProfile reads it back.
+std::string printProfile(const TuningProfile &profile);
+
+} // namespace dsv4
+
+#endif // DSV4_TARGETS_COMMON_TUNINGPROFILE_H

@@ -1,0 +1,311 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Decoding of packed weights and the dot product at every level.
+
+#include "targets/cpu/kernels/Dot.h"
+
+#include "mlir/IR/BuiltinTypes.h"
+
+#include "llvm/ADT/bit.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace dsv4::cpu {
+
+//===----------------------------------------------------------------------===//
+// Pairs
+//===----------------------------------------------------------------------===//
+
+static bool hasDot(KernelBuilder &K) { return K.isa() == IsaLevel::Avx512Bf16; }
+
+static Type bf16x32(KernelBuilder &K) {
+  return K.vec(32, K.builder().getBF16Type());
+}
+
+Pair pairOfLanes(KernelBuilder &K, Val Lanes) {
+  Pair P;
+  if (hasDot(K)) {
+    P.both = K.bitcast(Lanes, bf16x32(K));
+    return P;
+  }
+  P.even = K.asFloat(Lanes << 16);
+  P.odd = K.asFloat(Lanes & int64_t(0xffff0000));
+  return P;
+}
+
+Pair broadcastPair(KernelBuilder &K, Val Ptr) {
+  return pairOfLanes(K, K.splat(K.load(K.i32(), Ptr, /*Align=*/4)));
+}
+
+Val dotPair(KernelBuilder &K, Val Chain, const Pair &A, const Pair &B) {
+  if (A.both)
+    return K.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", Chain.type(),
+                       {Chain, A.both, B.both});
+  return fma(A.even, B.even, fma(A.odd, B.odd, Chain));
+}
+
+//===----------------------------------------------------------------------===//
+// FP4: E2M1 codes
+//===----------------------------------------------------------------------===//
+
+/// Magnitudes of the codes 0..7; codes 8..15 are their negatives.
+static constexpr float E2M1[8] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+
+/// BF16 bits of a float on the BF16 grid.
+static int16_t bf16Bits(float F) {
+  return int16_t(llvm::bit_cast<uint32_t>(F) >> 16);
+}
+
+/// A look-up of 16-bit lanes takes 5 bits of index, of which a code fills 4:
+/// the 16 values stand there twice.
+static Val fp4Table16(KernelBuilder &K) {
+  int16_t Table[32];
+  for (int I = 0; I < 32; ++I)
+    Table[I] = bf16Bits(I & 8 ? -E2M1[I & 7] : E2M1[I & 7]);
+  return K.lanes16(Table);
+}
+
+static Val fp4Table32(KernelBuilder &K) {
+  float Table[16];
+  for (int I = 0; I < 16; ++I)
+    Table[I] = I & 8 ? -E2M1[I & 7] : E2M1[I & 7];
+  return K.lanes(ArrayRef<float>(Table));
+}
+
+/// f32 of the code in the low 4 bits of each lane (other bits are ignored):
+/// the exponent moves up by 125, where code 1 (a half) would come out as 0.75.
+static Val fp4Arithmetic(KernelBuilder &K, Val Lanes) {
+  Val Magnitude = (Lanes & 7) << 22;
+  Val Normal = Magnitude + (126 << 23);
+  Val Small = K.asInt(K.asFloat(Normal) * 2.0 - 1.0);
+  Val Bits = select(Magnitude < (2 << 22), Small, Normal);
+  return K.asFloat(Bits | (Lanes & 8) << 28);
+}
+
+/// Eight lanes of table look-up; the sign bit of the code goes to bit 31.
+static Val fp4Avx2(KernelBuilder &K, Val Lanes) {
+  Val Table = K.lanes(ArrayRef<float>(E2M1));
+  Val Halves[2];
+  for (int64_t H = 0; H < 2; ++H) {
+    SmallVector<int64_t> Mask;
+    for (int64_t I = 0; I < 8; ++I)
+      Mask.push_back(8 * H + I);
+    Halves[H] = K.intrinsic("llvm.x86.avx2.permps", K.vec(8, K.f32()),
+                            {Table, K.shuffle(Lanes, Lanes, Mask)});
+  }
+  SmallVector<int64_t> All;
+  for (int64_t I = 0; I < 16; ++I)
+    All.push_back(I);
+  Val Magnitude = K.asInt(K.shuffle(Halves[0], Halves[1], All));
+  return K.asFloat(Magnitude | (Lanes & 8) << 28);
+}
+
+static Val fp4Single(KernelBuilder &K, Val Lanes) {
+  if (K.isa() == IsaLevel::Avx512)
+    return K.intrinsic("llvm.x86.avx512.permvar.sf.512", K.vec(16, K.f32()),
+                       {fp4Table32(K), Lanes});
+  if (K.isa() == IsaLevel::Avx2)
+    return fp4Avx2(K, Lanes);
+  return fp4Arithmetic(K, Lanes);
+}
+
+static SmallVector<Pair, 4> fp4Pairs(KernelBuilder &K, Val Ptr) {
+  Val Line = K.loadVI(Ptr, LineBytes);
+  SmallVector<Pair, 4> Pairs;
+  for (int64_t N = 0; N < 4; ++N) {
+    Pair &P = Pairs.emplace_back();
+    Val Shifted = N ? Line >> (4 * N) : Line;
+    if (hasDot(K)) {
+      Type Words = K.vec(32, K.i16());
+      Val Found = K.intrinsic("llvm.x86.avx512.permvar.hi.512", Words,
+                              {fp4Table16(K), K.bitcast(Shifted, Words)});
+      P.both = K.bitcast(Found, bf16x32(K));
+      continue;
+    }
+    P.even = fp4Single(K, Shifted);
+    P.odd = fp4Single(K, Line >> (4 * N + 16));
+  }
+  return Pairs;
+}
+
+//===----------------------------------------------------------------------===//
+// FP8: E4M3 codes
+//===----------------------------------------------------------------------===//
+
+/// The value of an E4M3 magnitude (0..127); 127 stands for NaN in the format
+/// and never occurs in a checkpoint that was accepted.
+static float e4m3(int Code) {
+  int Exponent = Code >> 3, Mantissa = Code & 7;
+  return Exponent ? std::ldexp(float(8 + Mantissa), Exponent - 10)
+                  : std::ldexp(float(Mantissa), -9);
+}
+
+/// One byte (0 low, 1 high) of the BF16 of magnitudes First .. First + 63.
+static Val fp8Table(KernelBuilder &K, int First, int Byte) {
+  int8_t Table[64];
+  for (int I = 0; I < 64; ++I)
+    Table[I] = int8_t(uint16_t(bf16Bits(e4m3(First + I))) >> (8 * Byte));
+  return K.lanes8(Table);
+}
+
+/// Both bytes of the BF16 come from tables of 128 entries (the look-up ignores
+/// bit 7), the sign from the code; an unpack joins them.
+static SmallVector<Pair, 4> fp8PairsDot(KernelBuilder &K, Val Ptr) {
+  Type Bytes = K.vec(64, K.i8());
+  Val Codes = K.load(Bytes, Ptr, LineBytes);
+  auto LookUp = [&](int Byte) {
+    return K.intrinsic("llvm.x86.avx512.vpermi2var.qi.512", Bytes,
+                       {fp8Table(K, 0, Byte), Codes, fp8Table(K, 64, Byte)});
+  };
+  Val Low = LookUp(0);
+  Val High = LookUp(1) | (Codes & -128);
+  SmallVector<Pair, 4> Pairs;
+  for (int64_t Half = 0; Half < 2; ++Half) {
+    SmallVector<int64_t> Mask;
+    for (int64_t Part = 0; Part < 4; ++Part)
+      for (int64_t I = 0; I < 8; ++I) {
+        Mask.push_back(16 * Part + 8 * Half + I);
+        Mask.push_back(64 + 16 * Part + 8 * Half + I);
+      }
+    Pairs.emplace_back().both =
+        K.bitcast(K.shuffle(Low, High, Mask), bf16x32(K));
+  }
+  return Pairs;
+}
+
+/// f32 of the code in the low 8 bits of each lane: the exponent moves up by
+/// 120; subnormals come from one binade higher, less its start.
+static Val fp8Arithmetic(KernelBuilder &K, Val Lanes) {
+  Val Magnitude = (Lanes & 127) << 20;
+  Val Normal = Magnitude + (120 << 23);
+  Val Small = K.asInt(K.asFloat(Magnitude + (121 << 23)) - 0x1p-6);
+  Val Bits = select(Magnitude < (8 << 20), Small, Normal);
+  return K.asFloat(Bits | (Lanes & 128) << 24);
+}
+
+static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {
+  if (hasDot(K))
+    return fp8PairsDot(K, Ptr);
+  Type Words = K.vec(32, K.i16());
+  Val Codes = K.load(Words, Ptr, LineBytes);
+  Val Zero = K.constant(Words, int64_t(0));
+  SmallVector<Pair, 4> Pairs;
+  for (int64_t Half = 0; Half < 2; ++Half) {
+    SmallVector<int64_t> Mask;
+    for (int64_t Part = 0; Part < 4; ++Part)
+      for (int64_t I = 0; I < 4; ++I) {
+        Mask.push_back(8 * Part + 4 * Half + I);
+        Mask.push_back(32 + 8 * Part + 4 * Half + I);
+      }
+    Val Lanes = K.bitcast(K.shuffle(Codes, Zero, Mask), K.vec(16, K.i32()));
+    Pair &P = Pairs.emplace_back();
+    P.even = fp8Arithmetic(K, Lanes);
+    P.odd = fp8Arithmetic(K, Lanes >> 8);
+  }
+  return Pairs;
+}
+
+SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format, Val Ptr) {
+  if (Format == TileFormat::Fp4)
+    return fp4Pairs(K, Ptr);
+  if (Format == TileFormat::Fp8)
+    return fp8Pairs(K, Ptr);
+  return {pairOfLanes(K, K.loadVI(Ptr, LineBytes))};
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// One block of k: its lines, its scales, and the inputs beside it.
+struct Block {
+  KernelBuilder &K;
+  TileFormat Format;
+  Val Lines;  // first line of the block
+  Val Scales; // FP4: 16 bytes per group; FP8: one byte; null for BF16
+  SmallVector<Val> X;
+};
+} // namespace
+
+static int64_t pairsPerLine(TileFormat Format) {
+  return Format == TileFormat::Fp4 ? 4 : Format == TileFormat::Fp8 ? 2 : 1;
+}
+
+/// The scale of a group of 32 k in all lanes, or null for 1.
+static Val groupScale(const Block &Of, int64_t Group) {
+  KernelBuilder &K = Of.K;
+  if (Of.Format == TileFormat::Fp4)
+    return K.e8m0ToF32(K.zext(
+        K.load(K.vec(16, K.i8()), Of.Scales + Group * TileRows, 16), K.i32()));
+  if (Of.Format == TileFormat::Fp8)
+    return K.splat(K.e8m0ToF32(K.loadU8(Of.Scales)));
+  return Val();
+}
+
+/// Adds one group of 32 k to the totals.
+static void addGroup(const Block &Of, int64_t Group, Vals &Totals) {
+  KernelBuilder &K = Of.K;
+  Vals Chains(Totals.size(), K.vf(0));
+  int64_t PerLine = pairsPerLine(Of.Format);
+  int64_t Lines = GroupK / 2 / PerLine;
+  for (int64_t Line = 0; Line < Lines; ++Line) {
+    int64_t Index = Group * Lines + Line;
+    auto Weights = loadPairs(K, Of.Format, Of.Lines + Index * LineBytes);
+    for (int64_t P = 0; P < PerLine; ++P)
+      for (size_t T = 0; T < Totals.size(); ++T) {
+        Pair X = broadcastPair(K, Of.X[T] + (Index * PerLine + P) * 4);
+        Chains[T] = dotPair(K, Chains[T], X, Weights[P]);
+      }
+  }
+  Val Scale = groupScale(Of, Group);
+  for (size_t T = 0; T < Totals.size(); ++T)
+    Totals[T] =
+        Scale ? fma(Chains[T], Scale, Totals[T]) : Chains[T] + Totals[T];
+}
+
+/// Blocks of `Size` k from `First` on, `Count` of them.
+static Vals addBlocks(KernelBuilder &K, TileFormat Format, int64_t Inner,
+                      Val Tile, ArrayRef<Val> X, int64_t First, int64_t Size,
+                      int64_t Count, Vals Totals) {
+  int64_t Bytes = Size / 2 / pairsPerLine(Format) * LineBytes;
+  int64_t ScaleBytes = Format == TileFormat::Fp4 ? Size / GroupK * TileRows : 0;
+  auto Body = [&](Val I, ArrayRef<Val> In) {
+    Block Of{K, Format, Tile, Val(), {}};
+    Of.Lines = Tile + (I * (Bytes + ScaleBytes) +
+                       (tileScaleBytes(Format, Inner) +
+                        (Format == TileFormat::Fp4
+                             ? First / BlockK * (BlockK / 8 + 1) * LineBytes
+                             : First / 2 / pairsPerLine(Format) * LineBytes)));
+    if (Format == TileFormat::Fp4)
+      Of.Scales = Of.Lines + Bytes;
+    if (Format == TileFormat::Fp8)
+      Of.Scales = Tile + I;
+    for (Val Row : X)
+      Of.X.push_back(Row + (I * (Size * 2) + First * 2));
+    Vals Out(In.begin(), In.end());
+    for (int64_t Group = 0; Group < Size / GroupK; ++Group)
+      addGroup(Of, Group, Out);
+    return Out;
+  };
+  if (Count == 1)
+    return Body(K.c64(0), Totals);
+  return K.forRange(K.c64(0), K.c64(Count), 1, Totals, Body);
+}
+
+Vals dotTile(KernelBuilder &K, TileFormat Format, int64_t Inner, Val Tile,
+             ArrayRef<Val> X) {
+  Vals Totals(X.size(), K.vf(0));
+  int64_t Whole = Inner / BlockK, Rest = Inner % BlockK;
+  if (Whole)
+    Totals = addBlocks(K, Format, Inner, Tile, X, 0, BlockK, Whole, Totals);
+  if (Rest)
+    Totals =
+        addBlocks(K, Format, Inner, Tile, X, Whole * BlockK, Rest, 1, Totals);
+  return Totals;
+}
+
+} // namespace dsv4::cpu

@@ -1,0 +1,295 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See RowOps.h. Orders of sums and roundings are those of runtime/numerics.
+
+#include "targets/cpu/kernels/RowOps.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+#include <cmath>
+
+namespace dsv4::cpu {
+
+namespace {
+
+constexpr int64_t Lanes = KernelBuilder::Lanes;
+
+/// Adding and subtracting 1.5 * 2^(23 - p) rounds to multiples of 2^-p, to
+/// nearest even, because that is then the last mantissa bit.
+Val roundToMultiple(Val X, int P) {
+  double Magic = std::ldexp(1.5, 23 - P);
+  return (X + Magic) - Magic;
+}
+
+/// Keeps `Bits` mantissa bits of f32 lanes, to nearest even.
+Val roundMantissa(KernelBuilder &K, Val X, int Bits) {
+  int Shift = 23 - Bits;
+  Val B = K.asInt(X);
+  Val Sum = B + ((1 << (Shift - 1)) - 1) + ((B >> Shift) & 1);
+  return K.asFloat(Sum & -(1 << Shift));
+}
+
+/// Copies the sign of X onto R.
+Val withSign(KernelBuilder &K, Val R, Val X) {
+  return K.asFloat((K.asInt(R) & INT32_MAX) | (K.asInt(X) & INT32_MIN));
+}
+
+/// To nearest even on a small float grid: `MantissaBits` above
+/// `SmallestNormal`, multiples of 2^-SubnormalPower below it.
+Val roundToGrid(KernelBuilder &K, Val X, int MantissaBits,
+                double SmallestNormal, int SubnormalPower) {
+  Val Normal = roundMantissa(K, X, MantissaBits);
+  Val Small = withSign(K, roundToMultiple(X, SubnormalPower), X);
+  return select(abs(X) < SmallestNormal, Small, Normal);
+}
+
+/// E4M3 byte (i32 lanes) of values on the E4M3 grid.
+Val codeOfE4M3(KernelBuilder &K, Val Q) {
+  Val Normal = (K.asInt(abs(Q)) >> 20) - (120 << 3);
+  Val Small = K.toInt(abs(Q) * 512.0, K.i32());
+  Val Code = select(abs(Q) < 0x1p-6, Small, Normal);
+  return Code | ((K.asInt(Q) >> 24) & 0x80);
+}
+
+/// The value of E4M3 bytes in i32 lanes.
+Val valueOfE4M3(KernelBuilder &K, Val Code) {
+  Val Magnitude = Code & 0x7f;
+  Val Normal = K.asFloat((Magnitude << 20) + (120 << 23));
+  Val Small = K.toFloat(Magnitude) * 0x1p-9;
+  Val Value = select(Magnitude < 8, Small, Normal);
+  return K.asFloat(K.asInt(Value) | ((Code & 0x80) << 24));
+}
+
+/// Even and odd lanes of 32 interleaved floats.
+std::pair<Val, Val> deinterleave(KernelBuilder &K, Val Low, Val High) {
+  llvm::SmallVector<int64_t> Even, Odd;
+  for (int64_t I = 0; I < Lanes; ++I) {
+    Even.push_back(2 * I);
+    Odd.push_back(2 * I + 1);
+  }
+  return {K.shuffle(Low, High, Even), K.shuffle(Low, High, Odd)};
+}
+
+/// One butterfly step inside a vector: lanes I and I ^ Step. The lower lane
+/// becomes partner + x, the upper one partner - x; the product with +-1 is
+/// exact, so this is one addition.
+Val butterfly(KernelBuilder &K, Val X, int64_t Step) {
+  llvm::SmallVector<int64_t> Partner;
+  llvm::SmallVector<float> Sign;
+  for (int64_t I = 0; I < Lanes; ++I) {
+    Partner.push_back(I ^ Step);
+    Sign.push_back(I & Step ? -1.0f : 1.0f);
+  }
+  return fma(X, K.lanes(Sign), K.shuffle(X, X, Partner));
+}
+
+} // namespace
+
+Val stackBuffer(KernelBuilder &K, int64_t Bytes) {
+  mlir::OpBuilder &B = K.builder();
+  mlir::OpBuilder::InsertionGuard Guard(B);
+  // In the entry block: an alloca inside a loop would grow the stack.
+  auto Function = B.getInsertionBlock()
+                      ->getParentOp()
+                      ->getParentOfType<mlir::FunctionOpInterface>();
+  if (!Function)
+    Function = llvm::cast<mlir::FunctionOpInterface>(
+        B.getInsertionBlock()->getParentOp());
+  B.setInsertionPointToStart(&Function.getFunctionBody().front());
+  Val Size = K.c64(Bytes);
+  mlir::Value Buffer = mlir::LLVM::AllocaOp::create(B, K.loc(), K.ptr(), K.i8(),
+                                                    Size.value(), 64);
+  return K.wrap(Buffer);
+}
+
+Val sumOfSquares(KernelBuilder &K, Val Row, int64_t N) {
+  Vals Acc = K.forRange(K.c64(0), K.c64(N / Lanes), 1, {K.vf(0)},
+                        [&](Val I, llvm::ArrayRef<Val> It) {
+                          Val X = K.loadBf16(Row + I * 32, Lanes);
+                          return Vals{fma(X, X, It[0])};
+                        });
+  return K.laneSum(Acc[0]);
+}
+
+Val inverseRms(KernelBuilder &K, Val Sum, int64_t N, double Eps) {
+  Val Mean = Sum / K.cf(float(N));
+  return K.cf(1) / sqrt(Mean + K.cf(float(Eps)));
+}
+
+void scaleByNorm(KernelBuilder &K, Val Src, Val W, Val R, Val Dst, int64_t N) {
+  Val Scale = K.splat(R);
+  K.forRange(K.c64(0), K.c64(N / Lanes), 1, [&](Val I) {
+    Val X = K.loadBf16(Src + I * 32, Lanes);
+    K.storeBf16(Dst + I * 32, K.loadBf16(W + I * 32, Lanes) * (X * Scale));
+  });
+}
+
+void rmsNormRow(KernelBuilder &K, Val Src, Val W, Val Dst, int64_t N,
+                double Eps) {
+  Val R = inverseRms(K, sumOfSquares(K, Src, N), N, Eps);
+  scaleByNorm(K, Src, W, R, Dst, N);
+}
+
+Val roundToE4M3(KernelBuilder &K, Val X) {
+  return roundToGrid(K, X, 3, 0x1p-6, 9);
+}
+
+Val roundToE2M1(KernelBuilder &K, Val X) {
+  return roundToGrid(K, X, 1, 1.0, 1);
+}
+
+Val codeOfE2M1(KernelBuilder &K, Val Q) {
+  Val Normal = (K.asInt(abs(Q)) >> 22) - (126 << 1);
+  Val Small = K.toInt(abs(Q) * 2.0, K.i32());
+  Val Code = select(abs(Q) < 1.0, Small, Normal);
+  return Code | ((K.asInt(Q) >> 28) & 8);
+}
+
+Val scaleByte(KernelBuilder &K, Val Amax, float Smallest, float Reciprocal) {
+  Val P = max(Amax, K.cf(Smallest)) * K.cf(Reciprocal);
+  Val Bits = K.asInt(P);
+  Val Up = select((Bits & 0x7fffff) == 0, K.c32(0), K.c32(1));
+  return (Bits >> 23) + Up;
+}
+
+Val scaleValue(KernelBuilder &K, Val Byte) { return K.asFloat(Byte << 23); }
+
+Val inverseScale(KernelBuilder &K, Val Byte) {
+  return K.asFloat((254 - Byte) << 23);
+}
+
+Val largestMagnitude(KernelBuilder &K, Val Row, int64_t N) {
+  Val Amax = K.vf(0);
+  for (int64_t I = 0; I < N / Lanes; ++I)
+    Amax = max(Amax, abs(K.loadBf16(Row + I * 32, Lanes)));
+  return K.laneMax(Amax);
+}
+
+Val blockScaleE4M3(KernelBuilder &K, Val Row, int64_t N) {
+  return scaleByte(K, largestMagnitude(K, Row, N), 1e-4f, float(1.0 / 448));
+}
+
+Val blockScaleE2M1(KernelBuilder &K, Val Row, int64_t N) {
+  return scaleByte(K, largestMagnitude(K, Row, N), 6 * 0x1p-126f,
+                   float(1.0 / 6));
+}
+
+Val quantizeE4M3(KernelBuilder &K, Val X, Val Inverse) {
+  return roundToE4M3(K, min(max(X * Inverse, K.vf(-448)), K.vf(448)));
+}
+
+Val quantizeE2M1(KernelBuilder &K, Val X, Val Inverse) {
+  return roundToE2M1(K, min(max(X * Inverse, K.vf(-6)), K.vf(6)));
+}
+
+void fakeQuantizeBlock(KernelBuilder &K, Val Src, Val Dst, int64_t N) {
+  Val Byte = blockScaleE4M3(K, Src, N);
+  Val Scale = K.splat(scaleValue(K, Byte));
+  Val Inverse = K.splat(inverseScale(K, Byte));
+  for (int64_t I = 0; I < N / Lanes; ++I) {
+    Val Q = quantizeE4M3(K, K.loadBf16(Src + I * 32, Lanes), Inverse);
+    K.storeBf16(Dst + I * 32, Q * Scale);
+  }
+}
+
+void fakeQuantizeRow(KernelBuilder &K, Val Src, Val Dst, int64_t N) {
+  K.forRange(K.c64(0), K.c64(N / 128), 1, [&](Val B) {
+    fakeQuantizeBlock(K, Src + B * 256, Dst + B * 256, 128);
+  });
+}
+
+void fakeQuantizeE2M1(KernelBuilder &K, Val Row, int64_t N) {
+  for (int64_t Block = 0; Block < N; Block += 32) {
+    Val Byte = blockScaleE2M1(K, Row + Block * 2, 32);
+    Val Scale = K.splat(scaleValue(K, Byte));
+    Val Inverse = K.splat(inverseScale(K, Byte));
+    for (int64_t I = Block; I < Block + 32; I += Lanes) {
+      Val Q = quantizeE2M1(K, K.loadBf16(Row + I * 2, Lanes), Inverse);
+      K.storeBf16(Row + I * 2, Q * Scale);
+    }
+  }
+}
+
+void ropeRow(KernelBuilder &K, Val Row, Val Tab, int64_t R, bool Inverse) {
+  for (int64_t I = 0; I < R / 32; ++I) {
+    auto [Cos, Sin] = deinterleave(K, K.loadVF(Tab + I * 128),
+                                   K.loadVF(Tab + (I * 128 + 64)));
+    if (Inverse)
+      Sin = -Sin;
+    Val Pairs = K.loadVI(Row + I * 64);
+    Val A = K.asFloat(Pairs << 16);
+    Val B = K.asFloat(Pairs & int32_t(0xffff0000));
+    Val First = K.asInt(K.roundBf16(fma(A, Cos, -(B * Sin))));
+    Val Second = K.asInt(K.roundBf16(fma(A, Sin, B * Cos)));
+    K.store((First >> 16) | Second, Row + I * 64);
+  }
+}
+
+void cosSinRow(KernelBuilder &K, Val Position, llvm::ArrayRef<float> Freqs,
+               Val Tab) {
+  for (size_t Begin = 0; Begin < Freqs.size(); Begin += Lanes) {
+    Val Angle = K.splat(Position) * K.lanes(Freqs.slice(Begin, Lanes));
+    auto [Cos, Sin] = K.cosSin(Angle);
+    llvm::SmallVector<int64_t> Low, High;
+    for (int64_t I = 0; I < Lanes / 2; ++I) {
+      Low.append({I, I + Lanes});
+      High.append({I + Lanes / 2, I + Lanes / 2 + Lanes});
+    }
+    K.store(K.shuffle(Cos, Sin, Low), Tab + int64_t(Begin) * 8);
+    K.store(K.shuffle(Cos, Sin, High), Tab + (int64_t(Begin) * 8 + 64));
+  }
+}
+
+void hadamardRow(KernelBuilder &K, Val Row, int64_t N) {
+  llvm::SmallVector<Val> Y;
+  for (int64_t I = 0; I < N / Lanes; ++I) {
+    Val X = K.loadBf16(Row + I * 32, Lanes);
+    for (int64_t Step = 1; Step < Lanes; Step *= 2)
+      X = butterfly(K, X, Step);
+    Y.push_back(X);
+  }
+  for (size_t Step = 1; Step < Y.size(); Step *= 2)
+    for (size_t I = 0; I < Y.size(); ++I)
+      if (!(I & Step)) {
+        Val A = Y[I], B = Y[I | Step];
+        Y[I] = A + B;
+        Y[I | Step] = A - B;
+      }
+  Val Scale = K.vf(float(1.0 / std::sqrt(double(N))));
+  for (size_t I = 0; I < Y.size(); ++I)
+    K.storeBf16(Row + int64_t(I) * 32, Y[I] * Scale);
+}
+
+void packKvRow(KernelBuilder &K, Val Src, Val Row, int64_t D, int64_t R) {
+  int64_t Codes = D - R;
+  for (int64_t B = 0; B < Codes / 64; ++B) {
+    Val Block = Src + B * 128;
+    Val Byte = blockScaleE4M3(K, Block, 64);
+    Val Inverse = K.splat(inverseScale(K, Byte));
+    for (int64_t I = 0; I < 64; I += Lanes) {
+      Val Q = quantizeE4M3(K, K.loadBf16(Block + I * 2, Lanes), Inverse);
+      K.store(K.trunc(codeOfE4M3(K, Q), K.i8()), Row + (B * 64 + I));
+    }
+    K.store(K.trunc(Byte, K.i8()), Row + (Codes + 2 * R + B));
+  }
+  for (int64_t I = 0; I < 2 * R; I += 64)
+    K.store(K.loadVI(Src + (Codes * 2 + I)), Row + (Codes + I));
+}
+
+void unpackKvRow(KernelBuilder &K, Val Row, Val Dst, int64_t D, int64_t R) {
+  int64_t Codes = D - R;
+  K.forRange(K.c64(0), K.c64(Codes / 64), 1, [&](Val B) {
+    Val Scale = K.splat(scaleValue(K, K.loadU8(Row + (B + (Codes + 2 * R)))));
+    for (int64_t I = 0; I < 64; I += Lanes) {
+      Val Bytes = K.load(K.vec(Lanes, K.i8()), Row + (B * 64 + I));
+      Val Value = valueOfE4M3(K, K.zext(Bytes, K.i32()));
+      K.storeBf16(Dst + (B * 128 + I * 2), Value * Scale);
+    }
+  });
+  for (int64_t I = 0; I < 2 * R; I += 64)
+    K.store(K.loadVI(Row + (Codes + I)), Dst + (Codes * 2 + I));
+}
+
+} // namespace dsv4::cpu

@@ -75,16 +75,6 @@ static Val fp4Table32(KernelBuilder &K) {
   return K.lanes(ArrayRef<float>(Table));
 }
 
-/// f32 of the code in the low 4 bits of each lane (other bits are ignored):
-/// the exponent moves up by 125, where code 1 (a half) would come out as 0.75.
-static Val fp4Arithmetic(KernelBuilder &K, Val Lanes) {
-  Val Magnitude = (Lanes & 7) << 22;
-  Val Normal = Magnitude + (126 << 23);
-  Val Small = K.asInt(K.asFloat(Normal) * 2.0 - 1.0);
-  Val Bits = select(Magnitude < (2 << 22), Small, Normal);
-  return K.asFloat(Bits | (Lanes & 8) << 28);
-}
-
 /// Eight lanes of table look-up; the sign bit of the code goes to bit 31.
 static Val fp4Avx2(KernelBuilder &K, Val Lanes) {
   Val Table = K.lanes(ArrayRef<float>(E2M1));
@@ -109,7 +99,7 @@ static Val fp4Single(KernelBuilder &K, Val Lanes) {
                        {fp4Table32(K), Lanes});
   if (K.isa() == IsaLevel::Avx2)
     return fp4Avx2(K, Lanes);
-  return fp4Arithmetic(K, Lanes);
+  return K.decodeE2m1(Lanes);
 }
 
 static SmallVector<Pair, 4> fp4Pairs(KernelBuilder &K, Val Ptr) {
@@ -176,16 +166,6 @@ static SmallVector<Pair, 4> fp8PairsDot(KernelBuilder &K, Val Ptr) {
   return Pairs;
 }
 
-/// f32 of the code in the low 8 bits of each lane: the exponent moves up by
-/// 120; subnormals come from one binade higher, less its start.
-static Val fp8Arithmetic(KernelBuilder &K, Val Lanes) {
-  Val Magnitude = (Lanes & 127) << 20;
-  Val Normal = Magnitude + (120 << 23);
-  Val Small = K.asInt(K.asFloat(Magnitude + (121 << 23)) - 0x1p-6);
-  Val Bits = select(Magnitude < (8 << 20), Small, Normal);
-  return K.asFloat(Bits | (Lanes & 128) << 24);
-}
-
 static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {
   if (hasDot(K))
     return fp8PairsDot(K, Ptr);
@@ -202,8 +182,8 @@ static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {
       }
     Val Lanes = K.bitcast(K.shuffle(Codes, Zero, Mask), K.vec(16, K.i32()));
     Pair &P = Pairs.emplace_back();
-    P.even = fp8Arithmetic(K, Lanes);
-    P.odd = fp8Arithmetic(K, Lanes >> 8);
+    P.even = K.decodeE4m3(Lanes);
+    P.odd = K.decodeE4m3(Lanes >> 8);
   }
   return Pairs;
 }

@@ -1,0 +1,116 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The user's command: a DeepSeek V4 checkpoint in, one executable out. This
+// file owns the flags and the exit codes; compiler/driver does the work.
+//
+// Exit codes: 0 done, 1 failed (the message says what and what to do),
+// 2 wrong usage, 130 interrupted.
+
+#include "compiler/driver/Driver.h"
+
+#include "CLI/CLI.hpp"
+
+#include <cstdio>
+
+namespace {
+
+constexpr const char *Description =
+    R"(Compiles a DeepSeek V4 checkpoint into one standalone executable.
+
+CHECKPOINT is a directory as published: config.json, tokenizer.json,
+model.safetensors.index.json and the shards. With config.json alone, --plan and
+--compile-to (up to codegen) work.
+
+Examples:
+  compile-model DeepSeek-V4-Flash -o flash             for this machine
+  compile-model DeepSeek-V4-Flash --plan               memory, before anything
+  compile-model DeepSeek-V4-Flash -o flash --target cpu:znver5 --context 65536
+  compile-model DeepSeek-V4-Flash -o flash --weights sidecar
+  compile-model samples/tiny-chat --compile-to fuse -o fused.mlir)";
+
+void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
+  app.add_option("checkpoint", o.checkpoint, "checkpoint directory");
+  app.add_option("-o,--output", o.output,
+                 "file to write (IR when --compile-to names an IR phase)");
+  app.add_option("--target", o.target,
+                 "native, or cpu:MICROARCH (see --list-targets)");
+  app.add_flag("!--no-tokenizer", o.tokenizer,
+               "leave the tokenizer out (logits and bench still work)");
+  app.add_option("--context", o.context,
+                 "largest context in tokens (default: the model's maximum)")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 40));
+  app.add_option("--sequences", o.sequences, "sequences held at once")
+      ->check(CLI::Range(int64_t(1), int64_t(4096)));
+  app.add_option("--step-tokens", o.stepTokens,
+                 "tokens of one prefill step (multiple of 16)")
+      ->check(CLI::Range(int64_t(16), int64_t(4096)));
+  app.add_option("--profile", o.profile, "tuning profile (TOML)");
+  app.add_option("--weights",
+                 [&o](const CLI::results_t &v) {
+                   o.weights = v[0] == "sidecar" ? dsv4::WeightsMode::Sidecar
+                                                 : dsv4::WeightsMode::Embed;
+                   return v[0] == "sidecar" || v[0] == "embed";
+                 },
+                 "embed (in the executable) or sidecar (FILE.weights)")
+      ->type_name("embed|sidecar");
+}
+
+void addInspectionFlags(CLI::App &app, dsv4::CompileOptions &o,
+                        std::string &plan) {
+  app.add_option("--plan", plan,
+                 "print every byte by class and stop; --plan=json for tools")
+      ->expected(0, 1)
+      ->type_name("[text|json]");
+  app.add_option("--compile-to", o.compileTo,
+                 "last phase: import verify fuse lower configure plan schedule "
+                 "codegen link");
+  app.add_option("--compile-from", o.compileFrom,
+                 "take the dump of this phase as input and go on behind it");
+  app.add_option("--ir", o.ir,
+                 "the dump for --compile-from (default: in --dump-phases-to)");
+  app.add_option("--dump-phases-to", o.dumpPhasesTo,
+                 "write NN-PHASE.mlir after each phase into this directory");
+  app.add_option("--dump-kernels-to", o.dumpKernelsTo,
+                 "write kernels as MLIR, LLVM IR and assembly");
+  app.add_flag("!--no-verify-each", o.verifyEach,
+               "do not verify the IR after each pass");
+  app.add_flag("-q,--quiet", o.quiet, "no progress");
+}
+
+int usage(const std::string &message) {
+  fprintf(stderr, "compile-model: %s; see compile-model --help\n",
+          message.c_str());
+  return 2;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  CLI::App app{Description, "compile-model"};
+  dsv4::CompileOptions options;
+  std::string plan;
+  bool listTargets = false;
+  addCompileFlags(app, options);
+  addInspectionFlags(app, options, plan);
+  app.add_flag("--list-targets", listTargets, "known targets, and this machine");
+  app.set_version_flag("--version", dsv4::versionText());
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &e) {
+    int code = app.exit(e);
+    return code == 0 ? 0 : 2;
+  }
+  if (listTargets)
+    return dsv4::listTargets();
+  if (options.checkpoint.empty())
+    return usage("expected a checkpoint directory");
+  if (app.count("--plan"))
+    options.plan = plan == "json" ? dsv4::PlanFormat::Json
+                                  : dsv4::PlanFormat::Text;
+  if (!plan.empty() && plan != "json" && plan != "text")
+    return usage("--plan: expected text or json, got '" + plan + "'");
+  if (options.plan == dsv4::PlanFormat::None && options.output.empty())
+    return usage("expected -o FILE");
+  return dsv4::compileModel(options);
+}

@@ -262,7 +262,7 @@ public:
   Val laneMax(Val V);
 
   // -- Numerics (runtime/numerics) ------------------------------------------
-  /// Same polynomials and order as runtime/numerics/math.h. f32.
+  /// The same polynomials and order as runtime/numerics/math.h. f32.
   Val exp(Val X);
   Val log1p(Val X);
   Val sigmoid(Val X);

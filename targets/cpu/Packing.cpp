@@ -33,6 +33,20 @@ int64_t tileBytes(TileFormat Format, int64_t K) {
   return 0;
 }
 
+int64_t rowBytes(TileFormat Format, int64_t K) {
+  switch (Format) {
+  case TileFormat::Fp4:
+    return K / 2;
+  case TileFormat::Fp8:
+    return K;
+  case TileFormat::Bf16:
+    return 2 * K;
+  case TileFormat::F32:
+    return 4 * K;
+  }
+  return 0;
+}
+
 /// Bytes that precede the line of FP4 inputs 8 j .. 8 j + 7: whole blocks with
 /// their scale lines come first.
 static int64_t fp4Line(int64_t K8) {
@@ -101,6 +115,22 @@ void packTile(TileFormat Format, int64_t K, const TileSource &Source,
     return packLanes(K / 2, Source, Out);
   case TileFormat::F32:
     return packLanes(K, Source, Out);
+  }
+}
+
+void packTiles(TileFormat Format, int64_t K, int64_t Rows, int64_t First,
+               int64_t Count, const uint8_t *Data, const uint8_t *Scales,
+               uint8_t *Out) {
+  for (int64_t Tile = First; Tile < First + Count; ++Tile) {
+    int64_t Row = Tile * TileRows;
+    TileSource Source{Data + Row * rowBytes(Format, K), nullptr,
+                      std::min(TileRows, Rows - Row)};
+    if (Format == TileFormat::Fp4)
+      Source.scales = Scales + Row * (K / GroupK);
+    if (Format == TileFormat::Fp8)
+      Source.scales = Scales + Row / BlockK * ceilDiv(K, BlockK);
+    packTile(Format, K, Source, Out);
+    Out += tileBytes(Format, K);
   }
 }
 

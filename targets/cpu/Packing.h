@@ -39,6 +39,9 @@ inline constexpr int64_t GroupK = 32;
 /// Bytes of scales before an FP8 tile's lines; 0 for other formats.
 int64_t tileScaleBytes(TileFormat Format, int64_t K);
 
+/// Bytes of one row in the checkpoint.
+int64_t rowBytes(TileFormat Format, int64_t K);
+
 /// Bytes of a tile. FP4: K a multiple of 32; fewer than 128 (or a remainder)
 /// make a shorter block of K / 8 lines and K / 2 scale bytes.
 int64_t tileBytes(TileFormat Format, int64_t K);
@@ -58,6 +61,13 @@ struct TileSource {
 /// Writes tileBytes(Format, K) bytes.
 void packTile(TileFormat Format, int64_t K, const TileSource &Source,
               uint8_t *Out);
+
+/// Packs tiles [First, First + Count) of a row-major matrix of `Rows` x K into
+/// consecutive tiles at `Out`. `Data` and `Scales` are the whole matrix: FP4
+/// scales [Rows, K / 32], FP8 scales [ceil(Rows / 128), ceil(K / 128)].
+void packTiles(TileFormat Format, int64_t K, int64_t Rows, int64_t First,
+               int64_t Count, const uint8_t *Data, const uint8_t *Scales,
+               uint8_t *Out);
 
 /// Gives back what packTile read: `Rows` rows of data, and scales (`Rows` x
 /// K / 32 bytes for FP4, ceil(K / 128) for FP8; may be null otherwise).

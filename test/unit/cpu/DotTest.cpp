@@ -7,6 +7,7 @@
 #include "targets/cpu/kernels/Dot.h"
 #include "targets/cpu/kernels/TileHelper.h"
 #include "test/unit/cpu/KernelHarness.h"
+#include "test/unit/cpu/RandomMatrix.h"
 
 #include <cmath>
 #include <cstring>
@@ -16,69 +17,6 @@ using namespace dsv4::cpu;
 using namespace dsv4::cpu::test;
 
 namespace {
-
-float e2m1(int Code) {
-  static constexpr float Values[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
-  return Code & 8 ? -Values[Code & 7] : Values[Code & 7];
-}
-
-float e4m3(int Code) {
-  int E = Code >> 3 & 15, M = Code & 7;
-  float V = E ? std::ldexp(1 + M / 8.0f, E - 7) : std::ldexp(M / 8.0f, -6);
-  return Code & 128 ? -V : V;
-}
-
-/// A random tile in the checkpoint's form.
-struct RandomTile {
-  RandomTile(TileFormat F, int64_t K, int64_t Rows, std::mt19937 &Random)
-      : F(F), K(K), Rows(Rows) {
-    int64_t Bytes = F == TileFormat::Fp4   ? K / 2
-                    : F == TileFormat::Fp8 ? K
-                                           : 2 * K;
-    Data.resize(Rows * Bytes);
-    for (uint8_t &B : Data)
-      B = uint8_t(Random());
-    if (F == TileFormat::Fp8)
-      for (uint8_t &B : Data)
-        B = (B & 127) == 127 ? 0 : B;
-    if (F == TileFormat::Bf16)
-      fillBf16(reinterpret_cast<uint16_t *>(Data.data()), Rows * K, 12, Random);
-    Scales.resize(F == TileFormat::Fp4 ? Rows * K / 32 : (K + 127) / 128);
-    for (uint8_t &B : Scales)
-      B = uint8_t(112 + Random() % 20);
-  }
-  float weight(int64_t Row, int64_t I) const {
-    if (F == TileFormat::Fp4)
-      return e2m1(Data[Row * K / 2 + I / 2] >> (I % 2 * 4) & 15);
-    if (F == TileFormat::Fp8)
-      return e4m3(Data[Row * K + I]);
-    uint16_t Bits;
-    std::memcpy(&Bits, &Data[(Row * K + I) * 2], 2);
-    return fromBf16(Bits);
-  }
-  float scale(int64_t Row, int64_t Group) const {
-    if (F == TileFormat::Bf16)
-      return 1;
-    uint8_t B = F == TileFormat::Fp4 ? Scales[Row * (K / 32) + Group]
-                                     : Scales[Group / 4];
-    return std::ldexp(1.0f, B - 127);
-  }
-  float dot(int64_t Row, const uint16_t *X) const {
-    float Total = 0;
-    for (int64_t G = 0; G < K / 32; ++G) {
-      float Chain = 0;
-      for (int64_t I = G * 32; I < G * 32 + 32; I += 2) {
-        Chain = std::fma(fromBf16(X[I + 1]), weight(Row, I + 1), Chain);
-        Chain = std::fma(fromBf16(X[I]), weight(Row, I), Chain);
-      }
-      Total = std::fma(Chain, scale(Row, G), Total);
-    }
-    return Total;
-  }
-  TileFormat F;
-  int64_t K, Rows;
-  std::vector<uint8_t> Data, Scales;
-};
 
 struct Case {
   const char *name;
@@ -92,12 +30,11 @@ class TileTest : public testing::TestWithParam<Case> {};
 /// Runs the tile kernel on `Tokens` rows and compares every value.
 void check(const Case &C, IsaLevel Level, dsv4_kernel Kernel, int64_t Tokens) {
   std::mt19937 Random(uint32_t(Tokens * 31 + C.k));
-  RandomTile Tile(C.format, C.k, C.rows, Random);
+  RandomMatrix Tile(C.format, C.rows, C.k, Random);
   Buffer Packed(tileBytes(C.format, C.k)), X(Tokens * C.k * 2);
   int64_t Element = C.single ? 4 : 2;
   Buffer Y(Tokens * C.rows * Element + 64);
-  packTile(C.format, C.k, {Tile.Data.data(), Tile.Scales.data(), C.rows},
-           Packed.data());
+  Tile.pack(Packed.data());
   fillBf16(X.as<uint16_t>(), Tokens * C.k, 10, Random);
   void *Operands[] = {X.data(), Packed.data(), Y.data()};
   StepRows Rows(Tokens);

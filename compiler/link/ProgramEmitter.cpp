@@ -1,0 +1,275 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Tables of the ABI as LLVM constants. Sizes are checked against the C structs,
+// so that a change of the header without a change here is an error.
+
+#include "compiler/link/ProgramEmitter.h"
+
+#include "runtime/abi/program.h"
+#include "targets/cpu/CpuCodegen.h"
+#include "targets/cpu/EmitKernels.h"
+
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/DerivedTypes.h"
+#include "llvm/IR/GlobalVariable.h"
+#include "llvm/IR/Module.h"
+
+using namespace dsv4::kern;
+using llvm::Constant;
+
+namespace dsv4 {
+
+static_assert(int(ItemsRule::One) == DSV4_ITEMS_ONE &&
+              int(ItemsRule::Tokens) == DSV4_ITEMS_TOKENS &&
+              int(ItemsRule::Outputs) == DSV4_ITEMS_OUTPUTS &&
+              int(ItemsRule::ActiveExperts) == DSV4_ITEMS_ACTIVE_EXPERTS &&
+              int(ItemsRule::Entries) == DSV4_ITEMS_ENTRIES);
+
+namespace {
+
+/// Builds the constants of one module.
+class Tables {
+public:
+  Tables(llvm::Module &module, kern::ProgramOp program,
+         const ProgramFacts &facts)
+      : module(module), context(module.getContext()), program(program),
+        facts(facts) {}
+
+  llvm::Error emit(llvm::ArrayRef<std::string> functions);
+
+private:
+  Constant *i32(int64_t v) {
+    return llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), v, true);
+  }
+  Constant *i64(int64_t v) {
+    return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), v, true);
+  }
+  Constant *f32(float v) {
+    return llvm::ConstantFP::get(llvm::Type::getFloatTy(context), v);
+  }
+  Constant *null() {
+    return llvm::ConstantPointerNull::get(
+        llvm::PointerType::getUnqual(context));
+  }
+  Constant *record(llvm::ArrayRef<Constant *> fields) {
+    return llvm::ConstantStruct::getAnon(context, fields);
+  }
+  Constant *affine(Affine a) { return record({i64(a.fixed), i64(a.perBlock)}); }
+
+  /// A private constant with its own symbol, or null where it would be empty.
+  Constant *global(llvm::StringRef name, Constant *value, unsigned align);
+  Constant *bytes(llvm::StringRef name, llvm::StringRef data, bool addNull);
+  Constant *text(llvm::StringRef data) { return bytes("text", data, true); }
+  /// Rows of equal type, checked against the size of the C struct.
+  Constant *array(llvm::StringRef name, llvm::ArrayRef<Constant *> rows,
+                  uint64_t rowBytes);
+  Constant *blob(llvm::StringRef name, llvm::StringRef data) {
+    return record({data.empty() ? null() : bytes(name, data, false),
+                   i64(int64_t(data.size()))});
+  }
+  void checkSize(Constant *value, uint64_t expected, llvm::StringRef what);
+
+  int64_t addOperand(mlir::Value value);
+  void addPhase(KernPhaseOpInterface phase, llvm::StringRef function);
+  Constant *weightIndex();
+  Constant *limits();
+  void fail(const llvm::Twine &what) {
+    if (problem.empty())
+      problem = what.str();
+  }
+
+  llvm::Module &module;
+  llvm::LLVMContext &context;
+  kern::ProgramOp program;
+  const ProgramFacts &facts;
+  std::vector<Constant *> phases, operands;
+  int64_t numWeights = 0;
+  std::string problem;
+};
+
+} // namespace
+
+void Tables::checkSize(Constant *value, uint64_t expected,
+                       llvm::StringRef what) {
+  uint64_t size = module.getDataLayout().getTypeAllocSize(value->getType());
+  if (size != expected)
+    fail("the emitted " + what + " has " + llvm::Twine(size) +
+         " bytes, runtime/abi/program.h says " + llvm::Twine(expected));
+}
+
+Constant *Tables::global(llvm::StringRef name, Constant *value,
+                         unsigned align) {
+  auto *variable =
+      new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                               llvm::GlobalValue::PrivateLinkage, value, name);
+  variable->setAlignment(llvm::Align(align));
+  return variable;
+}
+
+Constant *Tables::bytes(llvm::StringRef name, llvm::StringRef data,
+                        bool addNull) {
+  Constant *value = llvm::ConstantDataArray::getString(context, data, addNull);
+  return global(name, value, addNull ? 1 : 64);
+}
+
+Constant *Tables::array(llvm::StringRef name, llvm::ArrayRef<Constant *> rows,
+                        uint64_t rowBytes) {
+  if (rows.empty())
+    return null();
+  checkSize(rows[0], rowBytes, name);
+  auto *type = llvm::ArrayType::get(rows[0]->getType(), rows.size());
+  return global(name, llvm::ConstantArray::get(type, rows), 64);
+}
+
+/// Adds the place of a handle to the operand table; returns its number.
+int64_t Tables::addOperand(mlir::Value value) {
+  mlir::Operation *op = value.getDefiningOp();
+  int32_t space = 0;
+  Affine offset;
+  if (auto buffer = llvm::dyn_cast_or_null<BufferOp>(op)) {
+    space = DSV4_SPACE_BUFFER;
+    if (!buffer.getOffset())
+      fail("buffer " + buffer.getName() + " has no offset (kern-plan-buffers)");
+    else
+      offset = buffer.getOffset()->getValue();
+  } else if (auto state = llvm::dyn_cast_or_null<StateOp>(op)) {
+    space = DSV4_SPACE_STATE;
+    if (!state.getOffset())
+      fail("state " + state.getName() + " has no offset (kern-plan-state)");
+    else
+      offset = state.getOffset()->getValue();
+  } else if (auto weight = llvm::dyn_cast_or_null<WeightOp>(op)) {
+    space = DSV4_SPACE_WEIGHTS;
+    if (!weight.getOffset())
+      fail("weight " + weight.getTensor() +
+           " has no offset (kern-assign-packing)");
+    else
+      offset = {int64_t(*weight.getOffset()), 0};
+  } else {
+    fail("an operand is neither buffer, state nor weight");
+  }
+  operands.push_back(record({i32(space), i32(0), affine(offset)}));
+  return int64_t(operands.size()) - 1;
+}
+
+void Tables::addPhase(KernPhaseOpInterface phase, llvm::StringRef function) {
+  auto schedule = phase->getAttrOfType<ScheduleAttr>("schedule");
+  if (!schedule)
+    return fail("phase " + phase.getPhaseName() +
+                " has no schedule (kern-schedule-phases)");
+  int64_t first = int64_t(operands.size());
+  for (mlir::Value operand : phase->getOperands())
+    addOperand(operand);
+  phases.push_back(
+      record({module.getFunction(function), text(phase.getPhaseName()),
+              text(phase->getName().stripDialect()), i32(first),
+              i32(phase->getNumOperands()), i32(int32_t(schedule.getRule())),
+              i32(schedule.getOperand()), i64(schedule.getFactor()),
+              i32(schedule.getRatio()), i32(schedule.getBlock()),
+              i32(schedule.getGrain()), i32(0)}));
+}
+
+Constant *Tables::weightIndex() {
+  std::vector<Constant *> rows;
+  for (auto weight : program.getBody().getOps<WeightOp>()) {
+    if (!weight.getOffset() || !weight.getBytes()) {
+      fail("weight " + weight.getTensor() + " is not placed");
+      continue;
+    }
+    rows.push_back(record({text(weight.getTensor()), i64(*weight.getOffset()),
+                           i64(*weight.getBytes())}));
+  }
+  numWeights = int64_t(rows.size());
+  return array("weights", rows, sizeof(dsv4_weight_entry));
+}
+
+Constant *Tables::limits() {
+  if (!program.getBufferBytes() || !program.getStateBytes() ||
+      !program.getScratchBytes() || !program.getWeightBytes()) {
+    fail("the program is not planned");
+    return null();
+  }
+  auto logits =
+      llvm::cast<BufferType>(program.getReturn().getLogits().getType());
+  Constant *value = record(
+      {i64(program.getMaxContext()), i64(program.getMaxSequences()),
+       i64(program.getMaxStepTokens()), i64(program.getMaxOutputs()),
+       i64(logits.getFixed()), affine(program.getBufferBytes()->getValue()),
+       affine(program.getStateBytes()->getValue()),
+       affine(program.getScratchBytes()->getValue()),
+       i64(*program.getWeightBytes())});
+  checkSize(value, sizeof(dsv4_limits), "limits");
+  return value;
+}
+
+llvm::Error Tables::emit(llvm::ArrayRef<std::string> functions) {
+  size_t next = 0;
+  for (mlir::Operation &op : program.getBody().front())
+    if (auto phase = llvm::dyn_cast<KernPhaseOpInterface>(&op))
+      addPhase(phase, functions[next++]);
+  if (!program.getReturn())
+    return llvm::createStringError("the program has no kern.return");
+  int64_t logits = addOperand(program.getReturn().getLogits());
+  Constant *limitTable = limits(), *weights = weightIndex();
+  if (!problem.empty())
+    return llvm::createStringError("cannot emit the program: " + problem);
+
+  Constant *hash =
+      llvm::ConstantDataArray::get(context, llvm::ArrayRef(facts.weightsHash));
+  Constant *root = record({i64(int64_t(DSV4_PROGRAM_MAGIC)),
+                           i32(DSV4_ABI_VERSION),
+                           i32(int32_t(facts.target.cpuFeatures)),
+                           text(facts.target.name),
+                           text(facts.identity),
+                           text(facts.infoJson),
+                           limitTable,
+                           array("phases", phases, sizeof(dsv4_phase)),
+                           i64(int64_t(phases.size())),
+                           array("operands", operands, sizeof(dsv4_operand)),
+                           i64(int64_t(operands.size())),
+                           null(),
+                           i64(0),
+                           weights,
+                           i64(numWeights),
+                           i32(int32_t(logits)),
+                           i32(facts.sidecar),
+                           blob("tokenizer", facts.tokenizer),
+                           blob("known_answers", facts.knownAnswers),
+                           hash,
+                           i32(facts.bosToken),
+                           i32(facts.eosToken),
+                           f32(facts.temperature),
+                           f32(facts.topP)});
+  checkSize(root, sizeof(dsv4_program), "program");
+  if (!problem.empty())
+    return llvm::createStringError(problem);
+  auto *variable = new llvm::GlobalVariable(
+      module, root->getType(), /*isConstant=*/true,
+      llvm::GlobalValue::ExternalLinkage, root, "dsv4_program_root");
+  variable->setAlignment(llvm::Align(64));
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::string> emitProgram(kern::ProgramOp program,
+                                        const ProgramFacts &facts) {
+  auto kernels = cpu::emitKernels(program, facts.target, facts.tuning);
+  if (!kernels)
+    return kernels.takeError();
+  llvm::LLVMContext context;
+  cpu::CodegenDumps dumps{facts.dumpFolder};
+  auto module =
+      cpu::translateKernels(*kernels->module, facts.target, context, dumps);
+  if (!module)
+    return module.takeError();
+  if (llvm::Error error =
+          Tables(**module, program, facts).emit(kernels->functions))
+    return std::move(error);
+  // Only the root is visible outside; kernels are reached through it.
+  for (llvm::Function &function : **module)
+    if (!function.isDeclaration())
+      function.setLinkage(llvm::GlobalValue::InternalLinkage);
+  return cpu::emitObject(**module, facts.target, dumps);
+}
+
+} // namespace dsv4

@@ -1,0 +1,278 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The streaming packer: weights by offset, experts one after the other, tiles
+// in portions of a few MiB.
+
+#include "compiler/pack/WeightPacker.h"
+
+#include "dialects/kern/IR/KernPacking.h"
+#include "targets/cpu/Packing.h"
+
+#include "llvm/ADT/SmallVector.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <thread>
+#include <vector>
+
+using namespace dsv4::kern;
+using dsv4::qfmt::Format;
+using llvm::ArrayRef;
+using llvm::Error;
+using llvm::StringRef;
+
+namespace dsv4 {
+
+namespace {
+
+/// Bytes packed before they go to the sink.
+constexpr int64_t PortionBytes = 8 << 20;
+
+/// One matrix of a weight (one expert of a stack) in the checkpoint.
+struct Matrix {
+  std::string name, scaleName;
+  ArrayRef<uint8_t> data, scales;
+};
+
+class Packer {
+public:
+  Packer(kern::ProgramOp program, TensorReader read, ByteSink sink,
+         PackProgress progress, unsigned threads)
+      : program(program), read(read), sink(sink), progress(progress),
+        threads(std::max(1u, threads)) {}
+
+  Error run();
+
+private:
+  Error weight(WeightOp op);
+  Error matrix(WeightOp op, const Matrix &m);
+  Error raw(WeightOp op, const Matrix &m);
+  Error tiles(WeightOp op, const Matrix &m);
+  Error indices(const Matrix &m);
+  Error emit(ArrayRef<uint8_t> bytes);
+  Error zeros(int64_t count);
+
+  kern::ProgramOp program;
+  TensorReader read;
+  ByteSink sink;
+  PackProgress progress;
+  unsigned threads;
+  uint64_t done = 0, total = 0;
+  std::vector<uint8_t> buffer;
+};
+
+} // namespace
+
+/// `{e}` replaced by an expert's number.
+static std::string withExpert(StringRef name, int64_t expert) {
+  auto [before, after] = name.split("{e}");
+  if (after.empty() && !name.ends_with("{e}"))
+    return name.str();
+  return (before + llvm::Twine(expert) + after).str();
+}
+
+static cpu::TileFormat tileFormat(Format format) {
+  switch (format) {
+  case Format::FP4:
+    return cpu::TileFormat::Fp4;
+  case Format::FP8:
+    return cpu::TileFormat::Fp8;
+  case Format::BF16:
+    return cpu::TileFormat::Bf16;
+  default:
+    return cpu::TileFormat::F32;
+  }
+}
+
+static Error wrongSize(StringRef name, uint64_t expected, uint64_t found) {
+  return llvm::createStringError("tensor " + name + ": expected " +
+                                 llvm::Twine(expected) + " bytes, found " +
+                                 llvm::Twine(found));
+}
+
+static int64_t rowsOf(ArrayRef<int64_t> shape) {
+  return shape.size() < 2 ? 1 : shape[shape.size() - 2];
+}
+
+/// Bytes of one matrix in the checkpoint, and of its scales.
+static std::pair<int64_t, int64_t> sourceBytes(qfmt::WeightType type) {
+  ArrayRef<int64_t> shape = type.getShape();
+  int64_t rows = rowsOf(shape), inner = shape.back();
+  switch (type.getFormat()) {
+  case Format::FP4:
+    return {rows * inner / 2, rows * (inner / 32)};
+  case Format::FP8:
+    return {rows * inner, ceilDiv(rows, 128) * ceilDiv(inner, 128)};
+  case Format::BF16:
+    return {rows * inner * 2, 0};
+  case Format::I64:
+    return {rows * inner * 8, 0};
+  default:
+    return {rows * inner * 4, 0};
+  }
+}
+
+/// What is not a number has no place in a weight.
+static Error checkNumbers(const Matrix &m, Format format) {
+  if (llvm::is_contained(m.scales, 255))
+    return llvm::createStringError(
+        "tensor " + m.scaleName +
+        ": scale 255 (NaN) found; the checkpoint is damaged");
+  if (format != Format::FP8)
+    return Error::success();
+  if (llvm::any_of(m.data, [](uint8_t b) { return (b & 127) == 127; }))
+    return llvm::createStringError(
+        "tensor " + m.name +
+        ": E4M3 code 127 (NaN) found; the checkpoint is damaged");
+  return Error::success();
+}
+
+Error Packer::emit(ArrayRef<uint8_t> bytes) {
+  done += bytes.size();
+  if (Error error = sink(bytes))
+    return error;
+  return progress(done, total);
+}
+
+Error Packer::zeros(int64_t count) {
+  static constexpr uint8_t none[4096] = {};
+  for (; count > 0; count -= int64_t(sizeof none))
+    if (Error error = emit(
+            ArrayRef(none).take_front(std::min<int64_t>(count, sizeof none))))
+      return error;
+  return Error::success();
+}
+
+Error Packer::indices(const Matrix &m) {
+  size_t count = m.data.size() / 8;
+  buffer.resize(count * 4);
+  for (size_t i = 0; i < count; ++i) {
+    int64_t wide;
+    std::memcpy(&wide, m.data.data() + 8 * i, 8);
+    if (wide < 0 || wide > std::numeric_limits<int32_t>::max())
+      return llvm::createStringError(
+          "tensor " + m.name + ": expected indices from 0 to 2^31 - 1, found " +
+          llvm::Twine(wide) + " at element " + llvm::Twine(i));
+    int32_t narrow = int32_t(wide);
+    std::memcpy(buffer.data() + 4 * i, &narrow, 4);
+  }
+  return emit(buffer);
+}
+
+Error Packer::raw(WeightOp op, const Matrix &m) {
+  auto type = llvm::cast<qfmt::WeightType>(op.getHandle().getType());
+  if (type.getFormat() == Format::I64)
+    return indices(m);
+  for (size_t at = 0; at < m.data.size(); at += PortionBytes)
+    if (Error error = emit(m.data.slice(
+            at, std::min<size_t>(PortionBytes, m.data.size() - at))))
+      return error;
+  return Error::success();
+}
+
+Error Packer::tiles(WeightOp op, const Matrix &m) {
+  auto type = llvm::cast<qfmt::WeightType>(op.getHandle().getType());
+  cpu::TileFormat format = tileFormat(type.getFormat());
+  int64_t rows = rowsOf(type.getShape()), inner = type.getShape().back();
+  int64_t count = getNumTiles(type), bytes = getTileBytes(type);
+  if (bytes != cpu::tileBytes(format, inner))
+    return llvm::createStringError("tensor " + m.name + ": the plan has " +
+                                   llvm::Twine(bytes) +
+                                   " bytes per tile, the packer " +
+                                   llvm::Twine(cpu::tileBytes(format, inner)));
+  int64_t atOnce = std::max<int64_t>(1, PortionBytes / bytes);
+  for (int64_t first = 0; first < count; first += atOnce) {
+    int64_t here = std::min(atOnce, count - first);
+    buffer.resize(here * bytes);
+    auto pack = [&](int64_t lo, int64_t hi) {
+      cpu::packTiles(format, inner, rows, first + lo, hi - lo, m.data.data(),
+                     m.scales.data(), buffer.data() + lo * bytes);
+    };
+    std::vector<std::thread> others;
+    for (unsigned t = 1; t < threads; ++t)
+      others.emplace_back(pack, here * t / threads, here * (t + 1) / threads);
+    pack(0, here / threads);
+    for (std::thread &other : others)
+      other.join();
+    if (Error error = emit(buffer))
+      return error;
+  }
+  return Error::success();
+}
+
+Error Packer::matrix(WeightOp op, const Matrix &m) {
+  auto type = llvm::cast<qfmt::WeightType>(op.getHandle().getType());
+  auto [data, scales] = sourceBytes(type);
+  if (int64_t(m.data.size()) != data)
+    return wrongSize(m.name, data, m.data.size());
+  if (int64_t(m.scales.size()) != scales)
+    return wrongSize(m.scaleName, scales, m.scales.size());
+  if (Error error = checkNumbers(m, type.getFormat()))
+    return error;
+  if (op.getPacking()->getLayout() == Layout::Raw)
+    return raw(op, m);
+  return tiles(op, m);
+}
+
+Error Packer::weight(WeightOp op) {
+  auto type = llvm::cast<qfmt::WeightType>(op.getHandle().getType());
+  ArrayRef<int64_t> shape = type.getShape();
+  int64_t experts = shape.size() == 3 ? shape[0] : 1;
+  for (int64_t e = 0; e < experts; ++e) {
+    Matrix m;
+    m.name = withExpert(op.getTensor(), e);
+    auto data = read(m.name);
+    if (!data)
+      return data.takeError();
+    m.data = *data;
+    if (op.getScale()) {
+      m.scaleName = withExpert(*op.getScale(), e);
+      auto scales = read(m.scaleName);
+      if (!scales)
+        return scales.takeError();
+      m.scales = *scales;
+    }
+    if (Error error = matrix(op, m))
+      return error;
+  }
+  return Error::success();
+}
+
+Error Packer::run() {
+  if (!program.getWeightBytes())
+    return llvm::createStringError(
+        "the program's weights are not placed (kern-assign-packing)");
+  total = *program.getWeightBytes();
+  llvm::SmallVector<WeightOp> weights;
+  for (auto op : program.getBody().getOps<WeightOp>()) {
+    if (!op.getOffset() || !op.getBytes() || !op.getPacking())
+      return llvm::createStringError("weight " + op.getTensor() +
+                                     " is not placed (kern-assign-packing)");
+    weights.push_back(op);
+  }
+  llvm::sort(weights, [](WeightOp a, WeightOp b) {
+    return *a.getOffset() < *b.getOffset();
+  });
+  for (WeightOp op : weights) {
+    if (*op.getOffset() < done)
+      return llvm::createStringError("weight " + op.getTensor() +
+                                     " overlaps the one before it");
+    if (Error error = zeros(int64_t(*op.getOffset() - done)))
+      return error;
+    if (Error error = weight(op))
+      return error;
+    if (done != *op.getOffset() + *op.getBytes())
+      return llvm::createStringError("weight " + op.getTensor() +
+                                     ": packed size differs from the plan");
+  }
+  return zeros(int64_t(total - done));
+}
+
+Error packWeights(kern::ProgramOp program, TensorReader read, ByteSink sink,
+                  PackProgress progress, unsigned threads) {
+  return Packer(program, read, sink, progress, threads).run();
+}
+
+} // namespace dsv4

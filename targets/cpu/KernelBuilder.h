@@ -128,11 +128,6 @@ Val select(Val Cond, Val A, Val B);
 
 using Vals = llvm::SmallVector<Val, 4>;
 
-/// A block's power-of-two scale, its reciprocal, and its E8M0 byte (i32).
-struct BlockScale {
-  Val scale, inverse, byte;
-};
-
 /// Writes functions into one MLIR module.
 class KernelBuilder {
 public:
@@ -271,9 +266,6 @@ public:
   std::pair<Val, Val> cosSin(Val Angle);
   /// 2^(byte - 127) of E8M0 bytes given as i32.
   Val e8m0ToF32(Val Byte);
-  /// The smallest power of two >= Ratio, from the bits of a positive normal
-  /// f32 (R15: Ratio = amax * f32(1 / 448) or amax * f32(1 / 6)).
-  BlockScale blockScale(Val Ratio);
   /// f32 rounded to the grid of E4M3 (clamped to 448) or E2M1 (to 6), ties to
   /// even; the sign of zero stays.
   Val roundE4m3(Val X);
@@ -283,9 +275,6 @@ public:
   Val encodeE2m1(Val Rounded);
   Val decodeE4m3(Val Code);
   Val decodeE2m1(Val Code);
-  /// R3 over N BF16 or f32 elements in memory, 16 at a time, unrolled by
-  /// the caller's choice of loop: sum of squares as fma(x, x, acc).
-  Val sumOfSquares(int64_t N, llvm::function_ref<Val(Val I)> Element);
 
   // -- Control ----------------------------------------------------------------
   void forRange(Val Lo, Val Hi, int64_t Step,

@@ -166,14 +166,4 @@ Val KernelBuilder::laneMax(Val V) {
   return lane(V, 0);
 }
 
-Val KernelBuilder::sumOfSquares(int64_t N,
-                                llvm::function_ref<Val(Val)> Element) {
-  Vals Sum =
-      forRange(c64(0), c64(N), Lanes, {vf(0)}, [&](Val I, ArrayRef<Val> Acc) {
-        Val X = Element(I);
-        return Vals{fma(X, X, Acc[0])};
-      });
-  return laneSum(Sum[0]);
-}
-
 } // namespace dsv4::cpu

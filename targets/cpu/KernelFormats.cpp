@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Block formats in the kernel language (numerics R15): power-of-two scales,
-// rounding to E4M3 and E2M1, and the codes of both. Integer arithmetic on the
-// bits, so that no level and no instruction set matters.
+// Block formats in the kernel language (numerics R15): rounding to E4M3 and
+// E2M1, and the codes of both. Integer arithmetic on the bits, so that no level
+// and no instruction set matters.
 
 #include "targets/cpu/KernelBuilder.h"
 
@@ -12,14 +12,6 @@ using namespace mlir;
 namespace dsv4::cpu {
 
 Val KernelBuilder::e8m0ToF32(Val Byte) { return asFloat(Byte << 23); }
-
-BlockScale KernelBuilder::blockScale(Val Ratio) {
-  Val Bits = asInt(Ratio);
-  Val Fraction = Bits & 0x7fffff;
-  Val Zero = Bits.like(int64_t(0)), One = Bits.like(int64_t(1));
-  Val Byte = (Bits >> 23) + select(Fraction != 0, One, Zero);
-  return {asFloat(Byte << 23), asFloat((254 - Byte) << 23), Byte};
-}
 
 /// The value with its mantissa rounded to `Bits` bits, ties to even.
 static Val roundMantissa(KernelBuilder &K, Val Magnitude, int Bits) {

@@ -103,7 +103,7 @@ void packIndexRow(KernelBuilder &K, Val Src, Val Rows, Val Entry, int64_t N) {
     Val Block = Tile + Group / Span * SpanBytes;
     for (int64_t I = Group; I < Group + GroupK; I += Lanes) {
       Val Q = quantizeE2M1(K, K.loadBf16(Src + I * 2, Lanes), Inverse);
-      Val Words = gatherWords(K, codeOfE2M1(K, Q) << K.lanes(Shift));
+      Val Words = gatherWords(K, K.encodeE2m1(Q) << K.lanes(Shift));
       for (int64_t Line = 0; Line < 2; ++Line)
         K.store(K.lane(Words, Line * 8),
                 Block + Lane * 4 + (I % Span / 8 + Line) * LineBytes);

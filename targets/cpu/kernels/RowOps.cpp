@@ -8,6 +8,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace dsv4::cpu {
@@ -16,60 +17,20 @@ namespace {
 
 constexpr int64_t Lanes = KernelBuilder::Lanes;
 
-/// Adding and subtracting 1.5 * 2^(23 - p) rounds to multiples of 2^-p, to
-/// nearest even, because that is then the last mantissa bit.
-Val roundToMultiple(Val X, int P) {
-  double Magic = std::ldexp(1.5, 23 - P);
-  return (X + Magic) - Magic;
+/// Every second element of an interleaved vector, from `First` on.
+Val everySecond(KernelBuilder &K, Val V, int64_t Count, int64_t First) {
+  llvm::SmallVector<int64_t> Mask;
+  for (int64_t I = 0; I < Count; ++I)
+    Mask.push_back(2 * I + First);
+  return K.shuffle(V, V, Mask);
 }
 
-/// Keeps `Bits` mantissa bits of f32 lanes, to nearest even.
-Val roundMantissa(KernelBuilder &K, Val X, int Bits) {
-  int Shift = 23 - Bits;
-  Val B = K.asInt(X);
-  Val Sum = B + ((1 << (Shift - 1)) - 1) + ((B >> Shift) & 1);
-  return K.asFloat(Sum & -(1 << Shift));
-}
-
-/// Copies the sign of X onto R.
-Val withSign(KernelBuilder &K, Val R, Val X) {
-  return K.asFloat((K.asInt(R) & INT32_MAX) | (K.asInt(X) & INT32_MIN));
-}
-
-/// To nearest even on a small float grid: `MantissaBits` above
-/// `SmallestNormal`, multiples of 2^-SubnormalPower below it.
-Val roundToGrid(KernelBuilder &K, Val X, int MantissaBits,
-                double SmallestNormal, int SubnormalPower) {
-  Val Normal = roundMantissa(K, X, MantissaBits);
-  Val Small = withSign(K, roundToMultiple(X, SubnormalPower), X);
-  return select(abs(X) < SmallestNormal, Small, Normal);
-}
-
-/// E4M3 byte (i32 lanes) of values on the E4M3 grid.
-Val codeOfE4M3(KernelBuilder &K, Val Q) {
-  Val Normal = (K.asInt(abs(Q)) >> 20) - (120 << 3);
-  Val Small = K.toInt(abs(Q) * 512.0, K.i32());
-  Val Code = select(abs(Q) < 0x1p-6, Small, Normal);
-  return Code | ((K.asInt(Q) >> 24) & 0x80);
-}
-
-/// The value of E4M3 bytes in i32 lanes.
-Val valueOfE4M3(KernelBuilder &K, Val Code) {
-  Val Magnitude = Code & 0x7f;
-  Val Normal = K.asFloat((Magnitude << 20) + (120 << 23));
-  Val Small = K.toFloat(Magnitude) * 0x1p-9;
-  Val Value = select(Magnitude < 8, Small, Normal);
-  return K.asFloat(K.asInt(Value) | ((Code & 0x80) << 24));
-}
-
-/// Even and odd lanes of 32 interleaved floats.
-std::pair<Val, Val> deinterleave(KernelBuilder &K, Val Low, Val High) {
-  llvm::SmallVector<int64_t> Even, Odd;
-  for (int64_t I = 0; I < Lanes; ++I) {
-    Even.push_back(2 * I);
-    Odd.push_back(2 * I + 1);
+/// Copies `Bytes` (a multiple of 4), 64 at a time.
+void copyBytes(KernelBuilder &K, Val Src, Val Dst, int64_t Bytes) {
+  for (int64_t I = 0; I < Bytes; I += 64) {
+    int64_t Words = std::min<int64_t>(64, Bytes - I) / 4;
+    K.store(K.load(K.vec(Words, K.i32()), Src + I), Dst + I);
   }
-  return {K.shuffle(Low, High, Even), K.shuffle(Low, High, Odd)};
 }
 
 /// One butterfly step inside a vector: lanes I and I ^ Step. The lower lane
@@ -132,21 +93,6 @@ void rmsNormRow(KernelBuilder &K, Val Src, Val W, Val Dst, int64_t N,
   scaleByNorm(K, Src, W, R, Dst, N);
 }
 
-Val roundToE4M3(KernelBuilder &K, Val X) {
-  return roundToGrid(K, X, 3, 0x1p-6, 9);
-}
-
-Val roundToE2M1(KernelBuilder &K, Val X) {
-  return roundToGrid(K, X, 1, 1.0, 1);
-}
-
-Val codeOfE2M1(KernelBuilder &K, Val Q) {
-  Val Normal = (K.asInt(abs(Q)) >> 22) - (126 << 1);
-  Val Small = K.toInt(abs(Q) * 2.0, K.i32());
-  Val Code = select(abs(Q) < 1.0, Small, Normal);
-  return Code | ((K.asInt(Q) >> 28) & 8);
-}
-
 Val scaleByte(KernelBuilder &K, Val Amax, float Smallest, float Reciprocal) {
   Val P = max(Amax, K.cf(Smallest)) * K.cf(Reciprocal);
   Val Bits = K.asInt(P);
@@ -177,11 +123,11 @@ Val blockScaleE2M1(KernelBuilder &K, Val Row, int64_t N) {
 }
 
 Val quantizeE4M3(KernelBuilder &K, Val X, Val Inverse) {
-  return roundToE4M3(K, min(max(X * Inverse, K.vf(-448)), K.vf(448)));
+  return K.roundE4m3(X * Inverse);
 }
 
 Val quantizeE2M1(KernelBuilder &K, Val X, Val Inverse) {
-  return roundToE2M1(K, min(max(X * Inverse, K.vf(-6)), K.vf(6)));
+  return K.roundE2m1(X * Inverse);
 }
 
 void fakeQuantizeBlock(KernelBuilder &K, Val Src, Val Dst, int64_t N) {
@@ -213,32 +159,32 @@ void fakeQuantizeE2M1(KernelBuilder &K, Val Row, int64_t N) {
 }
 
 void ropeRow(KernelBuilder &K, Val Row, Val Tab, int64_t R, bool Inverse) {
-  for (int64_t I = 0; I < R / 32; ++I) {
-    auto [Cos, Sin] = deinterleave(K, K.loadVF(Tab + I * 128),
-                                   K.loadVF(Tab + (I * 128 + 64)));
+  for (int64_t Begin = 0; Begin < R / 2; Begin += Lanes) {
+    int64_t Here = std::min(Lanes, R / 2 - Begin);
+    Val Table = K.load(K.vec(2 * Here, K.f32()), Tab + Begin * 8);
+    Val Cos = everySecond(K, Table, Here, 0);
+    Val Sin = everySecond(K, Table, Here, 1);
     if (Inverse)
       Sin = -Sin;
-    Val Pairs = K.loadVI(Row + I * 64);
+    Val Pairs = K.load(K.vec(Here, K.i32()), Row + Begin * 4);
     Val A = K.asFloat(Pairs << 16);
     Val B = K.asFloat(Pairs & int32_t(0xffff0000));
     Val First = K.asInt(K.roundBf16(fma(A, Cos, -(B * Sin))));
     Val Second = K.asInt(K.roundBf16(fma(A, Sin, B * Cos)));
-    K.store((First >> 16) | Second, Row + I * 64);
+    K.store((First >> 16) | Second, Row + Begin * 4);
   }
 }
 
 void cosSinRow(KernelBuilder &K, Val Position, llvm::ArrayRef<float> Freqs,
                Val Tab) {
-  for (size_t Begin = 0; Begin < Freqs.size(); Begin += Lanes) {
-    Val Angle = K.splat(Position) * K.lanes(Freqs.slice(Begin, Lanes));
+  for (int64_t Begin = 0; Begin < int64_t(Freqs.size()); Begin += Lanes) {
+    int64_t Here = std::min(Lanes, int64_t(Freqs.size()) - Begin);
+    Val Angle = K.splat(Position, Here) * K.lanes(Freqs.slice(Begin, Here));
     auto [Cos, Sin] = K.cosSin(Angle);
-    llvm::SmallVector<int64_t> Low, High;
-    for (int64_t I = 0; I < Lanes / 2; ++I) {
-      Low.append({I, I + Lanes});
-      High.append({I + Lanes / 2, I + Lanes / 2 + Lanes});
-    }
-    K.store(K.shuffle(Cos, Sin, Low), Tab + int64_t(Begin) * 8);
-    K.store(K.shuffle(Cos, Sin, High), Tab + (int64_t(Begin) * 8 + 64));
+    llvm::SmallVector<int64_t> Interleave;
+    for (int64_t I = 0; I < Here; ++I)
+      Interleave.append({I, I + Here});
+    K.store(K.shuffle(Cos, Sin, Interleave), Tab + Begin * 8);
   }
 }
 
@@ -270,12 +216,11 @@ void packKvRow(KernelBuilder &K, Val Src, Val Row, int64_t D, int64_t R) {
     Val Inverse = K.splat(inverseScale(K, Byte));
     for (int64_t I = 0; I < 64; I += Lanes) {
       Val Q = quantizeE4M3(K, K.loadBf16(Block + I * 2, Lanes), Inverse);
-      K.store(K.trunc(codeOfE4M3(K, Q), K.i8()), Row + (B * 64 + I));
+      K.store(K.trunc(K.encodeE4m3(Q), K.i8()), Row + (B * 64 + I));
     }
     K.store(K.trunc(Byte, K.i8()), Row + (Codes + 2 * R + B));
   }
-  for (int64_t I = 0; I < 2 * R; I += 64)
-    K.store(K.loadVI(Src + (Codes * 2 + I)), Row + (Codes + I));
+  copyBytes(K, Src + Codes * 2, Row + Codes, 2 * R);
 }
 
 void unpackKvRow(KernelBuilder &K, Val Row, Val Dst, int64_t D, int64_t R) {
@@ -284,12 +229,11 @@ void unpackKvRow(KernelBuilder &K, Val Row, Val Dst, int64_t D, int64_t R) {
     Val Scale = K.splat(scaleValue(K, K.loadU8(Row + (B + (Codes + 2 * R)))));
     for (int64_t I = 0; I < 64; I += Lanes) {
       Val Bytes = K.load(K.vec(Lanes, K.i8()), Row + (B * 64 + I));
-      Val Value = valueOfE4M3(K, K.zext(Bytes, K.i32()));
+      Val Value = K.decodeE4m3(K.zext(Bytes, K.i32()));
       K.storeBf16(Dst + (B * 128 + I * 2), Value * Scale);
     }
   });
-  for (int64_t I = 0; I < 2 * R; I += 64)
-    K.store(K.loadVI(Row + (Codes + I)), Dst + (Codes * 2 + I));
+  copyBytes(K, Row + Codes, Dst + Codes * 2, 2 * R);
 }
 
 } // namespace dsv4::cpu

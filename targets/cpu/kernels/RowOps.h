@@ -29,12 +29,6 @@ void scaleByNorm(KernelBuilder &K, Val Src, Val W, Val R, Val Dst, int64_t N);
 void rmsNormRow(KernelBuilder &K, Val Src, Val W, Val Dst, int64_t N,
                 double Eps);
 
-/// E4M3 rounding of f32 lanes that lie in +-448, to nearest even.
-Val roundToE4M3(KernelBuilder &K, Val X);
-
-/// E2M1 rounding of f32 lanes that lie in +-6, to nearest even.
-Val roundToE2M1(KernelBuilder &K, Val X);
-
 /// The E8M0 byte (i32 scalar) of the block scale 2^ceil(log2(max(Amax,
 /// Smallest) * Reciprocal)), reading the bits of that f32 product (R15).
 Val scaleByte(KernelBuilder &K, Val Amax, float Smallest, float Reciprocal);
@@ -51,9 +45,6 @@ Val blockScaleE2M1(KernelBuilder &K, Val Row, int64_t N);
 Val quantizeE4M3(KernelBuilder &K, Val X, Val Inverse);
 Val quantizeE2M1(KernelBuilder &K, Val X, Val Inverse);
 
-/// E2M1 code (i32 lanes, 0..15) of values on the E2M1 grid.
-Val codeOfE2M1(KernelBuilder &K, Val Q);
-
 /// Dst = fake-quantised Src, E4M3 in blocks of 128 (R15).
 void fakeQuantizeRow(KernelBuilder &K, Val Src, Val Dst, int64_t N);
 /// One block of N elements of that.
@@ -66,7 +57,7 @@ void fakeQuantizeE2M1(KernelBuilder &K, Val Row, int64_t N);
 void ropeRow(KernelBuilder &K, Val Row, Val Tab, int64_t R, bool Inverse);
 
 /// Writes cos and sin, interleaved, of Position (f32 scalar) times each
-/// frequency to Tab (R13); the number of frequencies is a multiple of 16.
+/// frequency to Tab (R13); at least two frequencies.
 void cosSinRow(KernelBuilder &K, Val Position, llvm::ArrayRef<float> Freqs,
                Val Tab);
 

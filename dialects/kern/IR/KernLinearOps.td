@@ -17,7 +17,7 @@ def Kern_RopeTableOp : Kern_PhaseOp<"rope_table",
     Items: tokens. Operand table: tab.
     Constraints: C1. at least one frequency. C2. tab is a token buffer of
     2 x freqs f32.
-    Example:  kern.rope_table "rope.plain" tab(%t : <token, 4, f32>)
+    Example:  kern.rope_table "rope.plain" tab(%t : !kern.buffer<token, 4, f32>)
                 {freqs = array<f32: 1.0, 0.01>}
     Errors:   tab of 8 -> C2: expected tab to be a token buffer of 4 f32
   }];
@@ -33,7 +33,7 @@ def Kern_EmbedOp : Kern_PhaseOp<"embed",
     Constraints: C1. table is bf16 [V, D]. C2. streams is a token buffer of
     bf16 whose width is a multiple of D.
     Example:  kern.embed "embed" table(%w : !qfmt.weight<512x256, bf16>)
-                streams(%s : <token, 1024, bf16>)
+                streams(%s : !kern.buffer<token, 1024, bf16>)
     Errors:   width 1000 -> C2: expected streams to be a token buffer of a
               multiple of 256 bf16
   }];
@@ -63,8 +63,8 @@ def Kern_LinearOp : Kern_PhaseOp<"linear",
     token buffers for rows = tokens, output buffers for rows = outputs.
     Example:
       kern.linear "layers.0.attn.qkv_a" tokens {
-        %x, %w, %y groups 1 : <token, 256, bf16>, !qfmt.weight<128x256, fp8>,
-                              <token, 128, bf16>
+        %x, %w, %y groups 1 : !kern.buffer<token, 256, bf16>, !qfmt.weight<128x256, fp8>,
+                              !kern.buffer<token, 128, bf16>
       }
     Errors: y of 64 -> C4: expected y of job 0 to be a token buffer of 128 ...
   }];
@@ -95,8 +95,8 @@ def Kern_NormQuantOp : Kern_PhaseOp<"norm_quant",
     Constraints: C1. raw is a token buffer of N bf16. C2. weight is bf16 [N].
     C3. y or yq, each of raw's type. C4. with yq N is a multiple of 128.
     Example:  kern.norm_quant "layers.0.attn.q_norm"
-                raw(%r : <token, 128, bf16>) weight(%w : !qfmt.weight<128, bf16>)
-                yq(%q : <token, 128, bf16>) {eps = 1.0e-6 : f32}
+                raw(%r : !kern.buffer<token, 128, bf16>) weight(%w : !qfmt.weight<128, bf16>)
+                yq(%q : !kern.buffer<token, 128, bf16>) {eps = 1.0e-6 : f32}
     Errors:   neither y nor yq -> C3: expected y or yq
   }];
   let assemblyFormat = "$phase" # In<"raw">.f # In<"weight">.f # Opt<"y">.f #
@@ -112,8 +112,8 @@ def Kern_QuantizeOp : Kern_PhaseOp<"quantize",
     Items: tokens x N / 128. Operand table: x, xq.
     Constraints: C1. x is a token buffer of N bf16, N a multiple of 128; xq has
     its type.
-    Example:  kern.quantize "layers.0.attn.low_q" x(%a : <token, 256, bf16>)
-                xq(%b : <token, 256, bf16>)
+    Example:  kern.quantize "layers.0.attn.low_q" x(%a : !kern.buffer<token, 256, bf16>)
+                xq(%b : !kern.buffer<token, 256, bf16>)
     Errors:   N = 100 -> C1: expected x to be a token buffer of a multiple of
               128 bf16
   }];

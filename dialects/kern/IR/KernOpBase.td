@@ -25,9 +25,10 @@ class MaybeWrite<string what> : Arg<Optional<Kern_Buffer>, what, [MemWrite]>;
 class MaybeWeight<string what> : Arg<Optional<Kern_Weight>, what, [MemRead]>;
 class MaybeState<string what> : Arg<Optional<Kern_State>, what, [MemRead]>;
 
-// `name(%value : type)`, mandatory and optional.
+// `name(%value : type)`, mandatory and optional. Types are written in full in
+// both, because an optional type has no short form.
 class In<string n> {
-  string f = " `" # n # "` `(` $" # n # " `:` type($" # n # ") `)`";
+  string f = " `" # n # "` `(` $" # n # " `:` qualified(type($" # n # ")) `)`";
 }
 class Opt<string n> {
   string f = " (`" # n # "` `(` $" # n # "^ `:` type($" # n # ") `)`)?";

@@ -93,7 +93,7 @@ def Kern_WeightOp : Kern_Op<"weight", [HasParent<"ProgramOp">]> {
     OptionalAttr<I64Attr>:$bytes);
   let results = (outs Kern_Weight:$handle);
   let assemblyFormat =
-    "$tensor (`scale` $scale^)? attr-dict `:` type($handle)";
+    "$tensor (`scale` $scale^)? attr-dict `:` qualified(type($handle))";
   let hasVerifier = 1;
 }
 

@@ -201,12 +201,12 @@ SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format, Val Ptr) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// One block of k: its lines, its scales, and the inputs beside it.
-struct Block {
+/// One group of 32 k: its lines, its scale, and the inputs beside it.
+struct Group {
   KernelBuilder &K;
   TileFormat Format;
-  Val Lines;  // first line of the block
-  Val Scales; // FP4: 16 bytes per group; FP8: one byte; null for BF16
+  Val Lines;
+  Val Scale; // FP4: 16 bytes; FP8: one byte; null for BF16
   SmallVector<Val> X;
 };
 } // namespace
@@ -215,77 +215,81 @@ static int64_t pairsPerLine(TileFormat Format) {
   return Format == TileFormat::Fp4 ? 4 : Format == TileFormat::Fp8 ? 2 : 1;
 }
 
-/// The scale of a group of 32 k in all lanes, or null for 1.
-static Val groupScale(const Block &Of, int64_t Group) {
-  KernelBuilder &K = Of.K;
-  if (Of.Format == TileFormat::Fp4)
-    return K.e8m0ToF32(K.zext(
-        K.load(K.vec(16, K.i8()), Of.Scales + Group * TileRows, 16), K.i32()));
-  if (Of.Format == TileFormat::Fp8)
-    return K.splat(K.e8m0ToF32(K.loadU8(Of.Scales)));
+/// Bytes of the lines of `Count` k.
+static int64_t lineBytes(TileFormat Format, int64_t Count) {
+  return Count / 2 / pairsPerLine(Format) * LineBytes;
+}
+
+/// The scale of a group in all lanes, or null for 1.
+static Val scaleOf(const Group &G) {
+  KernelBuilder &K = G.K;
+  if (G.Format == TileFormat::Fp4)
+    return K.e8m0ToF32(K.zext(K.load(K.vec(16, K.i8()), G.Scale, 16), K.i32()));
+  if (G.Format == TileFormat::Fp8)
+    return K.splat(K.e8m0ToF32(K.loadU8(G.Scale)));
   return Val();
 }
 
-/// Adds one group of 32 k to the totals.
-static void addGroup(const Block &Of, int64_t Group, Vals &Totals) {
-  KernelBuilder &K = Of.K;
-  Vals Chains(Totals.size(), K.vf(0));
-  int64_t PerLine = pairsPerLine(Of.Format);
-  int64_t Lines = GroupK / 2 / PerLine;
-  for (int64_t Line = 0; Line < Lines; ++Line) {
-    int64_t Index = Group * Lines + Line;
-    auto Weights = loadPairs(K, Of.Format, Of.Lines + Index * LineBytes);
+/// Adds one group to the totals.
+static Vals addGroup(const Group &G, ArrayRef<Val> Totals) {
+  KernelBuilder &K = G.K;
+  Vals Chains(Totals.size(), K.vf(0)), Out;
+  int64_t PerLine = pairsPerLine(G.Format);
+  for (int64_t Line = 0; Line < GroupK / 2 / PerLine; ++Line) {
+    auto Weights = loadPairs(K, G.Format, G.Lines + Line * LineBytes);
     for (int64_t P = 0; P < PerLine; ++P)
       for (size_t T = 0; T < Totals.size(); ++T) {
-        Pair X = broadcastPair(K, Of.X[T] + (Index * PerLine + P) * 4);
+        Pair X = broadcastPair(K, G.X[T] + (Line * PerLine + P) * 4);
         Chains[T] = dotPair(K, Chains[T], X, Weights[P]);
       }
   }
-  Val Scale = groupScale(Of, Group);
+  Val Scale = scaleOf(G);
   for (size_t T = 0; T < Totals.size(); ++T)
-    Totals[T] =
-        Scale ? fma(Chains[T], Scale, Totals[T]) : Chains[T] + Totals[T];
+    Out.push_back(Scale ? fma(Chains[T], Scale, Totals[T])
+                        : Chains[T] + Totals[T]);
+  return Out;
 }
 
-/// Blocks of `Size` k from `First` on, `Count` of them.
-static Vals addBlocks(KernelBuilder &K, TileFormat Format, int64_t Inner,
-                      Val Tile, ArrayRef<Val> X, int64_t First, int64_t Size,
-                      int64_t Count, Vals Totals) {
-  int64_t Bytes = Size / 2 / pairsPerLine(Format) * LineBytes;
-  int64_t ScaleBytes = Format == TileFormat::Fp4 ? Size / GroupK * TileRows : 0;
-  auto Body = [&](Val I, ArrayRef<Val> In) {
-    Block Of{K, Format, Tile, Val(), {}};
-    Of.Lines = Tile + (I * (Bytes + ScaleBytes) +
-                       (tileScaleBytes(Format, Inner) +
-                        (Format == TileFormat::Fp4
-                             ? First / BlockK * (BlockK / 8 + 1) * LineBytes
-                             : First / 2 / pairsPerLine(Format) * LineBytes)));
-    if (Format == TileFormat::Fp4)
-      Of.Scales = Of.Lines + Bytes;
-    if (Format == TileFormat::Fp8)
-      Of.Scales = Tile + I;
-    for (Val Row : X)
-      Of.X.push_back(Row + (I * (Size * 2) + First * 2));
-    Vals Out(In.begin(), In.end());
-    for (int64_t Group = 0; Group < Size / GroupK; ++Group)
-      addGroup(Of, Group, Out);
-    return Out;
-  };
-  if (Count == 1)
-    return Body(K.c64(0), Totals);
-  return K.forRange(K.c64(0), K.c64(Count), 1, Totals, Body);
+/// The groups of one block of `Size` k whose lines begin at `Lines`; `Scale` is
+/// the FP8 scale of the block.
+static Vals addBlock(KernelBuilder &K, TileFormat Format, int64_t Size,
+                     Val Lines, Val Scale, ArrayRef<Val> X,
+                     ArrayRef<Val> Totals) {
+  int64_t Bytes = lineBytes(Format, GroupK);
+  return K.forRange(
+      K.c64(0), K.c64(Size / GroupK), 1, Totals, [&](Val I, ArrayRef<Val> In) {
+        Group G{K, Format, Lines + I * Bytes, Scale, {}};
+        if (Format == TileFormat::Fp4)
+          G.Scale = Lines + lineBytes(Format, Size) + I * TileRows;
+        for (Val Row : X)
+          G.X.push_back(Row + I * (GroupK * 2));
+        return addGroup(G, In);
+      });
 }
 
 Vals dotTile(KernelBuilder &K, TileFormat Format, int64_t Inner, Val Tile,
              ArrayRef<Val> X) {
-  Vals Totals(X.size(), K.vf(0));
   int64_t Whole = Inner / BlockK, Rest = Inner % BlockK;
-  if (Whole)
-    Totals = addBlocks(K, Format, Inner, Tile, X, 0, BlockK, Whole, Totals);
-  if (Rest)
-    Totals =
-        addBlocks(K, Format, Inner, Tile, X, Whole * BlockK, Rest, 1, Totals);
-  return Totals;
+  int64_t Bytes = lineBytes(Format, BlockK);
+  if (Format == TileFormat::Fp4)
+    Bytes += BlockK / GroupK * TileRows; // the line of scales
+  Val Lines = Tile + tileScaleBytes(Format, Inner);
+  Vals Totals =
+      K.forRange(K.c64(0), K.c64(Whole), 1, Vals(X.size(), K.vf(0)),
+                 [&](Val I, ArrayRef<Val> In) {
+                   SmallVector<Val> Rows;
+                   for (Val Row : X)
+                     Rows.push_back(Row + I * (BlockK * 2));
+                   return addBlock(K, Format, BlockK, Lines + I * Bytes,
+                                   Tile + I, Rows, In);
+                 });
+  if (!Rest)
+    return Totals;
+  SmallVector<Val> Rows;
+  for (Val Row : X)
+    Rows.push_back(Row + Whole * (BlockK * 2));
+  return addBlock(K, Format, Rest, Lines + Whole * Bytes, Tile + Whole, Rows,
+                  Totals);
 }
 
 } // namespace dsv4::cpu

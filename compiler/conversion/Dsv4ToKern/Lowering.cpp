@@ -15,10 +15,16 @@ Lowering::Lowering(graph::ModelOp Model, kern::ProgramOp Program)
       Phase(Program.getContext()) {
   Block &Body = Program.getBody().front();
   Phase.setInsertionPointToEnd(&Body);
-  Decl.setInsertionPointToStart(&Body);
   BF16 = Decl.getBF16Type();
   F32 = Decl.getF32Type();
   I32 = Decl.getI32Type();
+  // Declarations go before the fence, phases behind it; run() removes it.
+  Decl.setInsertionPointToStart(&Body);
+  Fence = kern::BufferOp::create(
+      Decl, Program.getLoc(), kern::BufferType::get(kern::Per::Program, 1, I32),
+      Decl.getStringAttr("fence"), kern::AffineAttr(), kern::AffineAttr(),
+      DenseI64ArrayAttr());
+  Decl.setInsertionPoint(Fence);
 }
 
 LogicalResult Lowering::run() {
@@ -40,6 +46,7 @@ LogicalResult Lowering::run() {
     if (failed(Result))
       return failure();
   }
+  Fence->erase();
   return success();
 }
 

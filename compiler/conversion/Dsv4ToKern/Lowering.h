@@ -92,6 +92,7 @@ private:
 
   graph::ModelOp Model;
   kern::ProgramOp Program;
+  mlir::Operation *Fence = nullptr;
   mlir::OpBuilder Decl;  // declarations, before all phases
   mlir::OpBuilder Phase; // at the end
   mlir::Type BF16, F32, I32;

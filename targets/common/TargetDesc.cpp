@@ -127,7 +127,7 @@ llvm::Expected<TargetDesc> nativeTarget() {
                   llvm::sys::getHostCPUName());
 }
 
-/// The three known names nearest to `name`, best first.
+/// The five known names nearest to `name`, best first.
 static std::string nearNames(StringRef name) {
   llvm::SmallVector<std::pair<unsigned, StringRef>> ranked;
   for (const KnownTarget &known : Known) {
@@ -139,7 +139,7 @@ static std::string nearNames(StringRef name) {
   }
   llvm::sort(ranked);
   std::string text;
-  for (size_t i = 0; i < 3; ++i)
+  for (size_t i = 0; i < 5; ++i)
     text += (i ? ", cpu:" : "cpu:") + ranked[i].second.str();
   return text;
 }

@@ -29,6 +29,13 @@ int64_t KernelBuilder::tokenBlock(TileFormat Format) const {
   return Level >= IsaLevel::Avx512 ? 8 : Level == IsaLevel::Avx2 ? 2 : 1;
 }
 
+int64_t KernelBuilder::prefetchBytes(TileFormat Format) const {
+  if (int64_t Given = Tuning.prefetchBytes[int(Format)])
+    return Given < 0 ? 0 : Given;
+  // About a page ahead: the hardware stops at page ends.
+  return Level >= IsaLevel::Avx2 ? 4096 : 0;
+}
+
 Type KernelBuilder::ptr() { return LLVM::LLVMPointerType::get(B.getContext()); }
 
 Type KernelBuilder::vec(int64_t N, Type Element) {

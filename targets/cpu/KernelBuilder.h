@@ -140,6 +140,8 @@ public:
   Isa isa() const { return Level; }
   /// Rows that share decoded weights: the profile's, or what suits the level.
   int64_t tokenBlock(TileFormat Format) const;
+  /// Distance of prefetches ahead of a tile's loads, in bytes; 0: none.
+  int64_t prefetchBytes(TileFormat Format) const;
   mlir::OpBuilder &builder() { return B; }
   mlir::Location loc() const { return Loc; }
 

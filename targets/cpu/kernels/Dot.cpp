@@ -208,6 +208,7 @@ struct Group {
   Val Lines;
   Val Scale; // FP4: 16 bytes; FP8: one byte; null for BF16
   SmallVector<Val> X;
+  int64_t Prefetch; // bytes ahead of each line, or 0
 };
 } // namespace
 
@@ -230,23 +231,35 @@ static Val scaleOf(const Group &G) {
   return Val();
 }
 
-/// Adds one group to the totals.
-static Vals addGroup(const Group &G, ArrayRef<Val> Totals) {
-  KernelBuilder &K = G.K;
-  Vals Chains(Totals.size(), K.vf(0)), Out;
-  int64_t PerLine = pairsPerLine(G.Format);
+/// Adds neighbouring groups to the totals, in order. Their chains are
+/// independent and advance in turns, so that the latency of one hides behind
+/// the others.
+static Vals addGroups(ArrayRef<Group> Groups, ArrayRef<Val> Totals) {
+  KernelBuilder &K = Groups[0].K;
+  TileFormat Format = Groups[0].Format;
+  SmallVector<Vals> Chains(Groups.size(), Vals(Totals.size(), K.vf(0)));
+  int64_t PerLine = pairsPerLine(Format);
   for (int64_t Line = 0; Line < GroupK / 2 / PerLine; ++Line) {
-    auto Weights = loadPairs(K, G.Format, G.Lines + Line * LineBytes);
+    SmallVector<SmallVector<Pair, 4>> Weights;
+    for (const Group &G : Groups) {
+      Val Ptr = G.Lines + Line * LineBytes;
+      if (G.Prefetch)
+        K.prefetch(Ptr + G.Prefetch);
+      Weights.push_back(loadPairs(K, Format, Ptr));
+    }
     for (int64_t P = 0; P < PerLine; ++P)
-      for (size_t T = 0; T < Totals.size(); ++T) {
-        Pair X = broadcastPair(K, G.X[T] + (Line * PerLine + P) * 4);
-        Chains[T] = dotPair(K, Chains[T], X, Weights[P]);
-      }
+      for (size_t I = 0; I < Groups.size(); ++I)
+        for (size_t T = 0; T < Totals.size(); ++T) {
+          Pair X = broadcastPair(K, Groups[I].X[T] + (Line * PerLine + P) * 4);
+          Chains[I][T] = dotPair(K, Chains[I][T], X, Weights[I][P]);
+        }
   }
-  Val Scale = scaleOf(G);
-  for (size_t T = 0; T < Totals.size(); ++T)
-    Out.push_back(Scale ? fma(Chains[T], Scale, Totals[T])
-                        : Chains[T] + Totals[T]);
+  Vals Out(Totals.begin(), Totals.end());
+  for (size_t I = 0; I < Groups.size(); ++I) {
+    Val Scale = scaleOf(Groups[I]);
+    for (size_t T = 0; T < Totals.size(); ++T)
+      Out[T] = Scale ? fma(Chains[I][T], Scale, Out[T]) : Chains[I][T] + Out[T];
+  }
   return Out;
 }
 
@@ -256,15 +269,26 @@ static Vals addBlock(KernelBuilder &K, TileFormat Format, int64_t Size,
                      Val Lines, Val Scale, ArrayRef<Val> X,
                      ArrayRef<Val> Totals) {
   int64_t Bytes = lineBytes(Format, GroupK);
-  return K.forRange(
-      K.c64(0), K.c64(Size / GroupK), 1, Totals, [&](Val I, ArrayRef<Val> In) {
-        Group G{K, Format, Lines + I * Bytes, Scale, {}};
-        if (Format == TileFormat::Fp4)
-          G.Scale = Lines + lineBytes(Format, Size) + I * TileRows;
-        for (Val Row : X)
-          G.X.push_back(Row + I * (GroupK * 2));
-        return addGroup(G, In);
-      });
+  // One or two rows leave registers for all four groups of a block at once;
+  // they are also the case in which weights come straight from memory.
+  bool Few = X.size() <= 2 && K.isa() >= IsaLevel::Avx512;
+  int64_t Together = Few && Size == BlockK ? 4 : 1;
+  int64_t Prefetch = X.size() <= 2 ? K.prefetchBytes(Format) : 0;
+  auto Body = [&](Val I, ArrayRef<Val> In) {
+    SmallVector<Group> Groups;
+    for (int64_t Part = 0; Part < Together; ++Part) {
+      Group G{K, Format, Lines + (I + Part) * Bytes, Scale, {}, Prefetch};
+      if (Format == TileFormat::Fp4)
+        G.Scale = Lines + lineBytes(Format, Size) + (I + Part) * TileRows;
+      for (Val Row : X)
+        G.X.push_back(Row + (I + Part) * (GroupK * 2));
+      Groups.push_back(std::move(G));
+    }
+    return addGroups(Groups, In);
+  };
+  if (Together * GroupK == Size)
+    return Body(K.c64(0), Totals);
+  return K.forRange(K.c64(0), K.c64(Size / GroupK), Together, Totals, Body);
 }
 
 Vals dotTile(KernelBuilder &K, TileFormat Format, int64_t Inner, Val Tile,

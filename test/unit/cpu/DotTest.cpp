@@ -56,19 +56,21 @@ void check(const Case &C, IsaLevel Level, dsv4_kernel Kernel, int64_t Tokens) {
     ASSERT_EQ(Y.data()[I], 0xA5) << "wrote past the end";
 }
 
+void emitCase(KernelBuilder &K, const Case &C) {
+  TileShape Shape{C.format, C.k, C.single, C.rows};
+  needTileHelpers(K, Shape);
+  K.beginKernel("k", 3);
+  tileRows(K, Shape, K.operand(1), K.c64(0), K.tokens(), [&](Val Row) {
+    return std::pair(K.operand(0) + Row * (C.k * 2),
+                     K.operand(2) + Row * (C.rows * (C.single ? 4 : 2)));
+  });
+  K.endFunction();
+}
+
 TEST_P(TileTest, EqualsScalarOrder) {
   Case C = GetParam();
   for (IsaLevel Level : levelsHere()) {
-    LoadedKernels Kernels(Level, [&](KernelBuilder &K) {
-      TileShape Shape{C.format, C.k, C.single, C.rows};
-      needTileHelpers(K, Shape);
-      K.beginKernel("k", 3);
-      tileRows(K, Shape, K.operand(1), K.c64(0), K.tokens(), [&](Val Row) {
-        return std::pair(K.operand(0) + Row * (C.k * 2),
-                         K.operand(2) + Row * (C.rows * (C.single ? 4 : 2)));
-      });
-      K.endFunction();
-    });
+    LoadedKernels Kernels(Level, [&](KernelBuilder &K) { emitCase(K, C); });
     dsv4_kernel Kernel = Kernels.find("k");
     ASSERT_TRUE(Kernel);
     for (int64_t Tokens : {1, 2, 3, 5, 15, 24})
@@ -86,6 +88,22 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"Bf16", TileFormat::Bf16, 160, 16, true},
                     Case{"Bf16Rows", TileFormat::Bf16, 32, 9, false}),
     [](const auto &Info) { return std::string(Info.param.name); });
+
+/// What a profile chooses changes code, not results.
+TEST(Tile, TuningKeepsResults) {
+  Case C{"Fp4", TileFormat::Fp4, 256, 16, true};
+  for (int64_t Block : {1, 4, 16}) {
+    Tuning Choice;
+    Choice.tokenBlock[int(TileFormat::Fp4)] = Block;
+    Choice.prefetchBytes[int(TileFormat::Fp4)] = Block == 4 ? -1 : 64;
+    IsaLevel Level = levelsHere().back();
+    LoadedKernels Kernels(
+        Level, [&](KernelBuilder &K) { emitCase(K, C); }, Choice);
+    dsv4_kernel Kernel = Kernels.find("k");
+    ASSERT_TRUE(Kernel);
+    check(C, Level, Kernel, 23);
+  }
+}
 
 /// The instruction and two fused multiply-adds, odd first, on random pairs with
 /// wide exponents, so that denormal intermediate results occur.

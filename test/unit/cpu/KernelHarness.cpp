@@ -48,12 +48,13 @@ struct LoadedKernels::Impl {
 
 /// The object file of what `Emit` writes.
 static llvm::Expected<std::string>
-compile(IsaLevel Level, llvm::function_ref<void(KernelBuilder &)> Emit) {
+compile(IsaLevel Level, llvm::function_ref<void(KernelBuilder &)> Emit,
+        const Tuning &Tuning) {
   mlir::MLIRContext Context;
   registerKernelDialects(Context);
   auto Module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&Context));
   mlir::OwningOpRef<mlir::ModuleOp> Owner(Module);
-  KernelBuilder K(Module, Level);
+  KernelBuilder K(Module, Level, Tuning);
   Emit(K);
   if (failed(mlir::verify(Module)))
     return llvm::createStringError("the kernel does not verify");
@@ -69,9 +70,10 @@ compile(IsaLevel Level, llvm::function_ref<void(KernelBuilder &)> Emit) {
 }
 
 LoadedKernels::LoadedKernels(IsaLevel Level,
-                             llvm::function_ref<void(KernelBuilder &)> Emit)
+                             llvm::function_ref<void(KernelBuilder &)> Emit,
+                             const Tuning &Tuning)
     : I(std::make_unique<Impl>()) {
-  llvm::Expected<std::string> Object = compile(Level, Emit);
+  llvm::Expected<std::string> Object = compile(Level, Emit, Tuning);
   if (!Object) {
     ADD_FAILURE() << llvm::toString(Object.takeError());
     return;

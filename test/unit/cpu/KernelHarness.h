@@ -43,7 +43,8 @@ private:
 /// null.
 class LoadedKernels {
 public:
-  LoadedKernels(IsaLevel Level, llvm::function_ref<void(KernelBuilder &)> Emit);
+  LoadedKernels(IsaLevel Level, llvm::function_ref<void(KernelBuilder &)> Emit,
+                const Tuning &Tuning = dsv4::Tuning());
   ~LoadedKernels();
   dsv4_kernel find(const char *Name);
 

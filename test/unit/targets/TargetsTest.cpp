@@ -1,0 +1,140 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Target names, their levels and features, and tuning profiles.
+
+#include "runtime/abi/program.h"
+#include "targets/common/TargetDesc.h"
+#include "targets/common/TuningProfile.h"
+
+#include "llvm/Support/FileSystem.h"
+
+#include <gtest/gtest.h>
+
+using namespace dsv4;
+
+namespace {
+
+TEST(TargetDesc, KnownNamesAreFound) {
+  for (const KnownTarget &Known : knownTargets()) {
+    auto Target = findTarget(std::string("cpu:") + Known.name);
+    ASSERT_TRUE(bool(Target)) << llvm::toString(Target.takeError());
+    EXPECT_EQ(Target->name, std::string("cpu:") + Known.name);
+    EXPECT_EQ(Target->level, Known.level);
+    EXPECT_EQ(Target->triple, std::string(Known.arch) + "-unknown-linux-gnu");
+  }
+}
+
+TEST(TargetDesc, FeaturesFollowTheLevel) {
+  TargetDesc Base = llvm::cantFail(findTarget("cpu:x86-64"));
+  EXPECT_EQ(Base.cpuFeatures, 0u);
+  TargetDesc V3 = llvm::cantFail(findTarget("cpu:haswell"));
+  EXPECT_EQ(V3.cpuFeatures, uint32_t(DSV4_CPU_AVX2 | DSV4_CPU_FMA));
+  EXPECT_EQ(V3.cpu, "x86-64-v3");
+  EXPECT_EQ(V3.tune, "haswell");
+  TargetDesc Zen5 = llvm::cantFail(findTarget("cpu:znver5"));
+  EXPECT_TRUE(Zen5.cpuFeatures & DSV4_CPU_AVX512BF16);
+  EXPECT_TRUE(Zen5.cpuFeatures & DSV4_CPU_AVX512VBMI);
+  EXPECT_EQ(Zen5.cpu, "x86-64-v4");
+  // Ice Lake has VBMI but no BF16: the level decides.
+  TargetDesc Ice = llvm::cantFail(findTarget("cpu:icelake-server"));
+  EXPECT_FALSE(Ice.cpuFeatures & DSV4_CPU_AVX512BF16);
+}
+
+TEST(TargetDesc, UnknownNamesListNearOnes) {
+  for (const char *Spec : {"cpu:znver6", "znver5", "gpu:h100", ""}) {
+    auto Target = findTarget(Spec);
+    ASSERT_FALSE(bool(Target)) << Spec;
+    std::string Text = llvm::toString(Target.takeError());
+    EXPECT_NE(Text.find("expected a target 'native' or 'cpu:NAME'"),
+              std::string::npos)
+        << Text;
+    if (llvm::StringRef(Spec).contains("znver"))
+      EXPECT_NE(Text.find("cpu:znver5"), std::string::npos) << Text;
+  }
+}
+
+TEST(TargetDesc, NativeRunsHere) {
+  TargetDesc Native = llvm::cantFail(findTarget("native"));
+  EXPECT_EQ(Native.level, nativeLevel());
+  EXPECT_TRUE(llvm::StringRef(Native.name).starts_with("cpu:"));
+}
+
+/// The text of the error that a profile gives.
+std::string errorOf(llvm::StringRef Text) {
+  auto Profile = parseProfile(Text, "p.toml");
+  return Profile ? "" : llvm::toString(Profile.takeError());
+}
+
+TEST(TuningProfile, ReadsAndPrintsBack) {
+  TuningProfile Profile = llvm::cantFail(parseProfile(R"(
+target = "cpu:znver5"
+date = "2026-11-24"
+machine = "a \"machine\""
+command = "bench"
+[measured]
+read_gbs_one_thread = 37.5
+read_gbs = 44
+threads = 2
+[tiles.fp4]
+token_block = 4
+prefetch_bytes = 4096
+[tiles.bf16]
+prefetch_bytes = -1
+)",
+                                                      "p.toml"));
+  EXPECT_EQ(Profile.target, "cpu:znver5");
+  EXPECT_EQ(Profile.machine, "a \"machine\"");
+  EXPECT_EQ(Profile.readGBs, 44);
+  EXPECT_EQ(Profile.tuning.tokenBlock[0], 4);
+  EXPECT_EQ(Profile.tuning.prefetchBytes[0], 4096);
+  EXPECT_EQ(Profile.tuning.tokenBlock[1], 0);
+  EXPECT_EQ(Profile.tuning.prefetchBytes[2], -1);
+  std::string Text = printProfile(Profile);
+  EXPECT_EQ(printProfile(llvm::cantFail(parseProfile(Text, "again"))), Text);
+}
+
+TEST(TuningProfile, ErrorsNameFileAndLine) {
+  EXPECT_EQ(errorOf("target = \"x\"\nspeed = 3\n"),
+            "p.toml:2: unknown key 'speed' in the profile; expected target, "
+            "date, machine, command, [measured] or [tiles.FORMAT]");
+  EXPECT_EQ(errorOf("[tiles.fp4]\ntoken_blok = 4\n"),
+            "p.toml:2: unknown key 'token_blok' in [tiles.fp4]; expected "
+            "token_block or prefetch_bytes");
+  EXPECT_EQ(errorOf("[tiles.fp4]\ntoken_block = 3\n"),
+            "p.toml:2: expected a power of two from 1 to 16");
+  EXPECT_EQ(errorOf("[tiles.fp4]\ntoken_block = \"4\"\n"),
+            "p.toml:2: expected a power of two from 1 to 16");
+  EXPECT_EQ(errorOf("[tiles.fp6]\n"),
+            "p.toml:1: unknown key 'fp6' in [tiles]; expected fp4, fp8, bf16 "
+            "or f32");
+  EXPECT_EQ(errorOf("tiles = 3\n"), "p.toml:1: expected [tiles] to be a table");
+  EXPECT_EQ(errorOf("date = 7\n"), "p.toml:1: expected a string");
+  EXPECT_EQ(errorOf("date = \n").find("p.toml:1: "), 0u);
+  auto Missing = readProfile("/nonexistent/p.toml");
+  ASSERT_FALSE(bool(Missing));
+  EXPECT_NE(llvm::toString(Missing.takeError()).find("/nonexistent/p.toml"),
+            std::string::npos);
+}
+
+/// The profiles that ship are valid, and their targets exist.
+TEST(TuningProfile, ShippedProfiles) {
+  std::error_code Error;
+  int Count = 0;
+  for (llvm::sys::fs::directory_iterator
+           It(std::string(DSV4_SOURCE_DIR) + "/targets/profiles", Error),
+       End;
+       It != End && !Error; It.increment(Error)) {
+    auto Profile = readProfile(It->path());
+    ASSERT_TRUE(bool(Profile)) << llvm::toString(Profile.takeError());
+    EXPECT_TRUE(bool(findTarget(Profile->target))) << Profile->target;
+    EXPECT_NE(Profile->date, "");
+    EXPECT_NE(Profile->machine, "");
+    EXPECT_NE(Profile->command, "");
+    ++Count;
+  }
+  EXPECT_FALSE(Error) << Error.message();
+  EXPECT_GE(Count, 1);
+}
+
+} // namespace

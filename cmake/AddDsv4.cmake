@@ -19,10 +19,14 @@ if(DSV4_SANITIZE)
   list(APPEND DSV4_LINK_FLAGS -fsanitize=${_san})
 endif()
 
+# The runtime ends up in executables that link libc and libm alone: nothing may
+# call into the C++ library, and unused sections are dropped by the linker.
+set(DSV4_RUNTIME_FLAGS -fno-exceptions -fno-rtti -fno-threadsafe-statics
+    -ffunction-sections -fdata-sections -U_GLIBCXX_ASSERTIONS)
+
 function(add_dsv4_runtime_library name)
   add_library(${name} STATIC ${ARGN})
-  target_compile_options(${name} PRIVATE ${DSV4_FLAGS} -fno-exceptions
-                         -fno-rtti -fno-threadsafe-statics)
+  target_compile_options(${name} PRIVATE ${DSV4_FLAGS} ${DSV4_RUNTIME_FLAGS})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
 endfunction()
 

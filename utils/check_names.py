@@ -40,6 +40,21 @@ def camel(flag):
     return "".join(part[:1].upper() + part[1:] for part in flag.split("-"))
 
 
+def has_test(names, stem, flag, base):
+    """A file by the pass's name, or for a conversion (LowerAToB) a folder AToB
+    with one file per family."""
+    folder = re.sub(r"^[A-Z][a-z]+", "", base)
+    for name in names:
+        parts = name.split("/")
+        if parts[0] != "test" or not name.endswith(".mlir"):
+            continue
+        if parts[-1] in (f"{stem}.mlir", f"{flag}.mlir"):
+            return True
+        if "To" in folder and folder in parts[:-1]:
+            return True
+    return False
+
+
 def check_passes(root, names, errors):
     for name in names:
         if not name.endswith("Passes.td"):
@@ -67,8 +82,7 @@ def check_passes(root, names, errors):
                 errors.append(f"{where}: expected {folder}{base}.cpp for pass "
                               f"{flag}")
                 continue
-            if not any(n.startswith("test/") and n.rsplit("/", 1)[-1] in
-                       (f"{stem}.mlir", f"{flag}.mlir") for n in names):
+            if not has_test(names, stem, flag, base):
                 errors.append(f"{where}: expected a test {stem}.mlir for pass "
                               f"{flag}")
 
@@ -112,6 +126,10 @@ CASES = [
         "test/k/plan-buffers.mlir": "",
         "a/b.h": HEAD + "#ifndef DSV4_A_B_H\n",
         "c.md": "runs in $HOME/work/ and ./root/\n",
+    }, None),
+    ("a conversion is tested by a folder", {
+        "c/Passes.td": HEAD + 'def LowerAToBPass : Pass<"lower-a-to-b"> {}\n',
+        "c/LowerAToB.cpp": HEAD, "test/c/AToB/moe.mlir": "",
     }, None),
     ("a pass without its source file", {
         "k/Passes.td": PASS_TD, "test/k/plan-buffers.mlir": "",

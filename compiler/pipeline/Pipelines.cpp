@@ -6,6 +6,8 @@
 #include "compiler/pipeline/Pipelines.h"
 #include "compiler/conversion/Dsv4ToKern/Passes.h"
 #include "dialects/dsv4/IR/Dsv4.h"
+#include "dialects/dsv4/Transforms/Passes.h"
+#include "dialects/dsv4/Transforms/Pipelines.h"
 #include "dialects/kern/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "llvm/Support/raw_ostream.h"
@@ -23,6 +25,7 @@ void registerPipelineDialects(DialectRegistry &Registry) {
 void registerPipelinePasses() {
   static std::once_flag Once;
   std::call_once(Once, [] {
+    graph::registerDsv4Passes();
     registerDsv4ToKernPasses();
     kern::registerKernPasses();
   });
@@ -39,6 +42,10 @@ static std::string getLowering(const PipelineOptions &O) {
 
 std::string getPassPipeline(Phase Phase, const PipelineOptions &Options) {
   switch (Phase) {
+  case Phase::Verify:
+    return graph::VerifyPipeline;
+  case Phase::Fuse:
+    return graph::FusePipeline;
   case Phase::Lower:
     return getLowering(Options);
   case Phase::Configure:

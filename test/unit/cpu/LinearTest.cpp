@@ -14,30 +14,20 @@ using namespace dsv4::cpu::test;
 
 namespace {
 
-class LevelTest : public testing::TestWithParam<IsaLevel> {
+class LinearTest : public LevelTest {
 protected:
-  std::mt19937 Random{11};
-
-  Buffer randomRows(int64_t Count) {
-    Buffer B(Count * 2);
-    fillBf16(B.as<uint16_t>(), Count, 8, Random);
-    return B;
-  }
+  Buffer randomRows(int64_t Count) { return randomBf16(Count, 8); }
   static Buffer packed(const RandomMatrix &M) {
     Buffer B(M.packedBytes());
     M.pack(B.data());
     return B;
   }
 };
-
-INSTANTIATE_TEST_SUITE_P(Levels, LevelTest, testing::ValuesIn(levelsHere()),
-                         [](const auto &Info) {
-                           return levelName(Info.param).str();
-                         });
+DSV4_ALL_LEVELS(LinearTest);
 
 /// Two jobs of different formats, the second with 24 rows (a partial tile) and
 /// f32 results.
-TEST_P(LevelTest, LinearJobs) {
+TEST_P(LinearTest, LinearJobs) {
   PhaseKernel Kernel(GetParam(), R"(
   %x = kern.buffer "x" : <token, 256, bf16>
   %wa = kern.weight "a.weight" scale "a.scale" : !qfmt.weight<144x256, fp8>
@@ -71,7 +61,7 @@ TEST_P(LevelTest, LinearJobs) {
 }
 
 /// Each group of rows reads its own inputs; rows are those that are wanted.
-TEST_P(LevelTest, LinearGroupsOfOutputs) {
+TEST_P(LinearTest, LinearGroupsOfOutputs) {
   PhaseKernel Kernel(GetParam(), R"(
   %x = kern.buffer "x" : <output, 256, bf16>
   %w = kern.weight "w.weight" scale "w.scale" : !qfmt.weight<64x128, fp4>
@@ -96,7 +86,7 @@ TEST_P(LevelTest, LinearGroupsOfOutputs) {
 
 /// Four experts of which 0, 1 and 3 are used, two matrices, token rows; then
 /// the same lists over slot rows with one matrix.
-TEST_P(LevelTest, ExpertLinear) {
+TEST_P(LinearTest, ExpertLinear) {
   constexpr int64_t E = 4, Tokens = 3, Slots = Tokens * 2, N = 32, K = 128;
   PhaseKernel Kernel(GetParam(), R"(
   %x = kern.buffer "x" : <token, 128, bf16>
@@ -141,7 +131,7 @@ TEST_P(LevelTest, ExpertLinear) {
 }
 
 /// Scale and grid per block of 128, with zero blocks and large values.
-TEST_P(LevelTest, Quantize) {
+TEST_P(LinearTest, Quantize) {
   PhaseKernel Kernel(GetParam(), R"(
   %x = kern.buffer "x" : <token, 256, bf16>
   %y = kern.buffer "y" : <token, 256, bf16>

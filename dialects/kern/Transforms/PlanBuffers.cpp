@@ -45,15 +45,13 @@ struct PlanBuffersPass : impl::PlanBuffersPassBase<PlanBuffersPass> {
     llvm::sort(Buffers, [&](const Placed &A, const Placed &B) {
       return getKey(A) < getKey(B);
     });
-    Affine Peak;
     for (size_t I = 0; I < Buffers.size(); ++I) {
       Buffers[I].offset =
           findOffset(Buffers[I], ArrayRef(Buffers).take_front(I));
-      Peak = {std::max(Peak.fixed, Buffers[I].end().fixed),
-              std::max(Peak.perBlock, Buffers[I].end().perBlock)};
       annotate(Buffers[I]);
       ++numBuffers;
     }
+    Affine Peak = getPeak(Buffers);
     Program.setBufferBytesAttr(AffineAttr::get(&getContext(), Peak));
   }
 
@@ -87,6 +85,22 @@ struct PlanBuffersPass : impl::PlanBuffersPassBase<PlanBuffersPass> {
 
   bool isBelow(Affine A, Affine B) const {
     return leEverywhere(A, B, 1, MaxBlocks);
+  }
+
+  /// The smallest affine arena for one block and for the longest context. The
+  /// ends of the buffers form a convex function of the context, so the chord
+  /// between its two ends covers it everywhere in between.
+  Affine getPeak(ArrayRef<Placed> Buffers) const {
+    int64_t AtOne = 0, AtMax = 0;
+    for (const Placed &P : Buffers) {
+      AtOne = std::max(AtOne, P.end().at(1));
+      AtMax = std::max(AtMax, P.end().at(MaxBlocks));
+    }
+    if (MaxBlocks == 1)
+      return {AtOne, 0};
+    int64_t Slope =
+        roundUp(ceilDiv(AtMax - AtOne, MaxBlocks - 1), PlanAlignment);
+    return {std::max<int64_t>(AtOne - Slope, 0), Slope};
   }
 
   /// Lowest-waste place among: the start of the arena, and right behind every

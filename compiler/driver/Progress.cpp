@@ -74,6 +74,10 @@ void Progress::begin(const std::string &name) {
     draw(phase + " ...", false);
 }
 
+void Progress::done(const std::string &name, double seconds) {
+  draw(name + ": " + format("%.3f %s", seconds, "s"), true);
+}
+
 void Progress::bytes(uint64_t done, uint64_t total) {
   auto now = Clock::now();
   double since = std::chrono::duration<double>(now - drawn).count();

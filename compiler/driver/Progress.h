@@ -23,6 +23,9 @@ public:
   /// Starts a phase; finishes the one before it.
   void begin(const std::string &phase);
 
+  /// A phase that took `seconds` and is over.
+  void done(const std::string &phase, double seconds);
+
   /// Bytes done of a total, for phases that take long.
   void bytes(uint64_t done, uint64_t total);
 

@@ -9,6 +9,27 @@
 using namespace mlir;
 using namespace dsv4;
 
+/// The phases that turn router logits into ids, weights and expert lists.
+Lowering::Routing Lowering::emitRouting(graph::MoeOp Op, Value Logits) {
+  Location Loc = Op.getLoc();
+  int64_t E = cast<kern::BufferType>(Logits.getType()).getFixed();
+  int64_t K = Op.getK();
+  bool ByTable = cast<qfmt::WeightType>(Op.getRoute().getType()).getFormat() ==
+                 qfmt::Format::I64;
+  Value Route = getWeight(Op.getRoute());
+  Value Ids = makeBuffer("router.ids", kern::Per::Token, {K}, I32);
+  Value RouteWeights = makeBuffer("router.weights", kern::Per::Token, {K}, F32);
+  kern::RouteOp::create(Phase, Loc, getName("route"), Logits,
+                        ByTable ? Value() : Route, ByTable ? Route : Value(),
+                        Ids, RouteWeights, Op.getScaleAttr(), NoScratch,
+                        NoSchedule);
+  int64_t Words = 2 + 2 * E + int64_t(Program.getMaxStepTokens()) * K;
+  Value Lists = makeBuffer("router.lists", kern::Per::Program, {Words}, I32);
+  kern::DispatchOp::create(Phase, Loc, getName("dispatch"), Ids, Lists,
+                           Phase.getI64IntegerAttr(E), NoScratch, NoSchedule);
+  return {RouteWeights, Lists};
+}
+
 LogicalResult Lowering::lower(graph::MoeOp Op) {
   enterScope(Op.getGate());
   Location Loc = Op.getLoc();
@@ -25,7 +46,7 @@ LogicalResult Lowering::lower(graph::MoeOp Op) {
                ? getQuantized(Op.getX(), Loc)
                : getBuffer(Op.getX());
   };
-  int64_t E = Dim(Op.getGate(), 2), K = Op.getK();
+  int64_t E = Dim(Op.getGate(), 2);
   int64_t D = getValuesPerToken(Op.getX());
   int64_t I = Dim(Op.getW1(), 2), SharedI = Dim(Op.getSharedW1(), 2);
 
@@ -38,36 +59,24 @@ LogicalResult Lowering::lower(graph::MoeOp Op) {
        {InputOf(Op.getSharedW1()), getWeight(Op.getSharedW1()), SharedGate},
        {InputOf(Op.getSharedW3()), getWeight(Op.getSharedW3()), SharedUp}});
 
-  bool ByTable = cast<qfmt::WeightType>(Op.getRoute().getType()).getFormat() ==
-                 qfmt::Format::I64;
-  Value Route = getWeight(Op.getRoute());
-  Value Ids = Make("router.ids", kern::Per::Token, K, I32);
-  Value RouteWeights = Make("router.weights", kern::Per::Token, K, F32);
-  kern::RouteOp::create(Phase, Loc, getName("route"), Logits,
-                        ByTable ? Value() : Route, ByTable ? Route : Value(),
-                        Ids, RouteWeights, Op.getScaleAttr(), NoScratch,
-                        NoSchedule);
-  int64_t Words = 2 + 2 * E + int64_t(Program.getMaxStepTokens()) * K;
-  Value Lists = Make("router.lists", kern::Per::Program, Words, I32);
-  kern::DispatchOp::create(Phase, Loc, getName("dispatch"), Ids, Lists,
-                           Phase.getI64IntegerAttr(E), NoScratch, NoSchedule);
+  Routing R = emitRouting(Op, Logits);
 
   Value Gate = Make("experts.gate", kern::Per::Slot, I, BF16);
   Value Up = Make("experts.up", kern::Per::Slot, I, BF16);
   kern::ExpertLinearOp::create(Phase, Loc, getName("experts.w13"),
-                               InputOf(Op.getW1()), Lists,
+                               InputOf(Op.getW1()), R.lists,
                                getWeight(Op.getW1()), getWeight(Op.getW3()),
                                Gate, Up, NoScratch, NoSchedule);
   Value H = Make("experts.h", kern::Per::Slot, I, BF16);
   kern::SwigluOp::create(Phase, Loc, getName("experts.swiglu"), Gate, Up,
-                         RouteWeights, H, Op.getLimitAttr(), NoScratch,
+                         R.weights, H, Op.getLimitAttr(), NoScratch,
                          NoSchedule);
   Value SharedH = Make("shared.h", kern::Per::Token, SharedI, BF16);
   kern::SwigluOp::create(Phase, Loc, getName("shared.swiglu"), SharedGate,
                          SharedUp, Value(), SharedH, Op.getLimitAttr(),
                          NoScratch, NoSchedule);
   Value Y = Make("experts.y", kern::Per::Slot, D, BF16);
-  kern::ExpertLinearOp::create(Phase, Loc, getName("experts.w2"), H, Lists,
+  kern::ExpertLinearOp::create(Phase, Loc, getName("experts.w2"), H, R.lists,
                                getWeight(Op.getW2()), Value(), Y, Value(),
                                NoScratch, NoSchedule);
   Value Shared = Make("shared.y", kern::Per::Token, D, BF16);

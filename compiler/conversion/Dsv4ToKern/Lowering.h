@@ -48,6 +48,10 @@ private:
   mlir::LogicalResult lower(graph::AttentionOp Op);
   // LowerMoe.cpp
   mlir::LogicalResult lower(graph::MoeOp Op);
+  struct Routing {
+    Value weights, lists;
+  };
+  Routing emitRouting(graph::MoeOp Op, Value Logits);
 
   /// One product of a linear phase.
   struct Job {

@@ -102,8 +102,9 @@ static Val fp4Single(KernelBuilder &K, Val Lanes) {
   return K.decodeE2m1(Lanes);
 }
 
-static SmallVector<Pair, 4> fp4Pairs(KernelBuilder &K, Val Ptr) {
-  Val Line = K.loadVI(Ptr, LineBytes);
+static SmallVector<Pair, 4> fp4Pairs(KernelBuilder &K, Val Ptr,
+                                     unsigned Align) {
+  Val Line = K.loadVI(Ptr, Align);
   SmallVector<Pair, 4> Pairs;
   for (int64_t N = 0; N < 4; ++N) {
     Pair &P = Pairs.emplace_back();
@@ -188,9 +189,10 @@ static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {
   return Pairs;
 }
 
-SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format, Val Ptr) {
+SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format, Val Ptr,
+                               unsigned Align) {
   if (Format == TileFormat::Fp4)
-    return fp4Pairs(K, Ptr);
+    return fp4Pairs(K, Ptr, Align);
   if (Format == TileFormat::Fp8)
     return fp8Pairs(K, Ptr);
   return {pairOfLanes(K, K.loadVI(Ptr, LineBytes))};
@@ -209,6 +211,7 @@ struct Group {
   Val Scale; // FP4: 16 bytes; FP8: one byte; null for BF16
   SmallVector<Val> X;
   int64_t Prefetch; // bytes ahead of each line, or 0
+  unsigned Align;   // of the lines
 };
 } // namespace
 
@@ -245,7 +248,7 @@ static Vals addGroups(ArrayRef<Group> Groups, ArrayRef<Val> Totals) {
       Val Ptr = G.Lines + Line * LineBytes;
       if (G.Prefetch)
         K.prefetch(Ptr + G.Prefetch);
-      Weights.push_back(loadPairs(K, Format, Ptr));
+      Weights.push_back(loadPairs(K, Format, Ptr, G.Align));
     }
     for (int64_t P = 0; P < PerLine; ++P)
       for (size_t I = 0; I < Groups.size(); ++I)
@@ -267,7 +270,7 @@ static Vals addGroups(ArrayRef<Group> Groups, ArrayRef<Val> Totals) {
 /// the FP8 scale of the block.
 static Vals addBlock(KernelBuilder &K, TileFormat Format, int64_t Size,
                      Val Lines, Val Scale, ArrayRef<Val> X,
-                     ArrayRef<Val> Totals) {
+                     ArrayRef<Val> Totals, unsigned Align) {
   int64_t Bytes = lineBytes(Format, GroupK);
   // One or two rows leave registers for all four groups of a block at once;
   // they are also the case in which weights come straight from memory.
@@ -277,7 +280,8 @@ static Vals addBlock(KernelBuilder &K, TileFormat Format, int64_t Size,
   auto Body = [&](Val I, ArrayRef<Val> In) {
     SmallVector<Group> Groups;
     for (int64_t Part = 0; Part < Together; ++Part) {
-      Group G{K, Format, Lines + (I + Part) * Bytes, Scale, {}, Prefetch};
+      Group G{K,        Format, Lines + (I + Part) * Bytes, Scale, {},
+              Prefetch, Align};
       if (Format == TileFormat::Fp4)
         G.Scale = Lines + lineBytes(Format, Size) + (I + Part) * TileRows;
       for (Val Row : X)
@@ -298,6 +302,8 @@ Vals dotTile(KernelBuilder &K, TileFormat Format, int64_t Inner, Val Tile,
   if (Format == TileFormat::Fp4)
     Bytes += BlockK / GroupK * TileRows; // the line of scales
   Val Lines = Tile + tileScaleBytes(Format, Inner);
+  // Short FP4 tiles (index rows of 32 or 64) follow each other unpadded.
+  unsigned Align = tileBytes(Format, Inner) % LineBytes ? 16 : LineBytes;
   Vals Totals =
       K.forRange(K.c64(0), K.c64(Whole), 1, Vals(X.size(), K.vf(0)),
                  [&](Val I, ArrayRef<Val> In) {
@@ -305,7 +311,7 @@ Vals dotTile(KernelBuilder &K, TileFormat Format, int64_t Inner, Val Tile,
                    for (Val Row : X)
                      Rows.push_back(Row + I * (BlockK * 2));
                    return addBlock(K, Format, BlockK, Lines + I * Bytes,
-                                   Tile + I, Rows, In);
+                                   Tile + I, Rows, In, Align);
                  });
   if (!Rest)
     return Totals;
@@ -313,7 +319,7 @@ Vals dotTile(KernelBuilder &K, TileFormat Format, int64_t Inner, Val Tile,
   for (Val Row : X)
     Rows.push_back(Row + Whole * (BlockK * 2));
   return addBlock(K, Format, Rest, Lines + Whole * Bytes, Tile + Whole, Rows,
-                  Totals);
+                  Totals, Align);
 }
 
 } // namespace dsv4::cpu

@@ -32,7 +32,7 @@ Val dotPair(KernelBuilder &K, Val Chain, const Pair &A, const Pair &B);
 
 /// Four (FP4) or two (FP8) pairs of one packed line at `Ptr`; one of BF16.
 llvm::SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format,
-                                     Val Ptr);
+                                     Val Ptr, unsigned Align = LineBytes);
 
 /// Totals (vector<16xf32> each) of the tile at `Tile` with the rows of `Inner`
 /// BF16 values at X[0], X[1], ...: weights are decoded once for all of them.

@@ -11,6 +11,8 @@
 #include "runtime/core/weights_file.h"
 #include "test/unit/link/LinkTestSupport.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <cstring>
 
 using namespace dsv4;
@@ -86,6 +88,23 @@ TEST(Xxh64Test, KnownValues) {
   EXPECT_EQ(hash("abc"), 0x44BC2CF5AD770999ull);
   EXPECT_EQ(hash("Nobody inspects the spammish repetition"),
             0xFBCEA83C8A378BF1ull);
+}
+
+// Both implementations against LLVM's, at every length around a block and with
+// every way of cutting the input in two.
+TEST(Sha256Test, EqualsThePortableOne) {
+  for (bool fast : {false, true})
+    for (size_t size = 0; size < 200; ++size) {
+      std::string data = payload(size);
+      std::array<uint8_t, 32> expected =
+          llvm::SHA256::hash(llvm::arrayRefFromStringRef(data));
+      for (size_t cut = 0; cut <= size; cut += 1 + size / 9) {
+        Sha256 sha(fast);
+        sha.update(StringRef(data).take_front(cut));
+        sha.update(StringRef(data).drop_front(cut));
+        EXPECT_EQ(sha.final(), expected) << size << " cut at " << cut;
+      }
+    }
 }
 
 TEST_F(WeightsTest, ExecutableFindsItsWeights) {

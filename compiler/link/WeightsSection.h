@@ -17,10 +17,10 @@
 #define DSV4_COMPILER_LINK_WEIGHTSSECTION_H
 
 #include "compiler/link/AtomicFile.h"
+#include "compiler/link/Sha256.h"
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
-#include "llvm/Support/SHA256.h"
 
 #include <array>
 #include <cstdint>
@@ -66,7 +66,7 @@ private:
   uint64_t payloadStart = 0;
   std::string chunk;
   std::vector<uint64_t> chunkHashes;
-  llvm::SHA256 sha;
+  Sha256 sha;
   PayloadInfo info;
 };
 

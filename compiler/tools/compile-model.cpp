@@ -46,13 +46,14 @@ void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
                  "tokens of one prefill step (multiple of 16)")
       ->check(CLI::Range(int64_t(16), int64_t(4096)));
   app.add_option("--profile", o.profile, "tuning profile (TOML)");
-  app.add_option("--weights",
-                 [&o](const CLI::results_t &v) {
-                   o.weights = v[0] == "sidecar" ? dsv4::WeightsMode::Sidecar
-                                                 : dsv4::WeightsMode::Embed;
-                   return v[0] == "sidecar" || v[0] == "embed";
-                 },
-                 "embed (in the executable) or sidecar (FILE.weights)")
+  app.add_option(
+         "--weights",
+         [&o](const CLI::results_t &v) {
+           o.weights = v[0] == "sidecar" ? dsv4::WeightsMode::Sidecar
+                                         : dsv4::WeightsMode::Embed;
+           return v[0] == "sidecar" || v[0] == "embed";
+         },
+         "embed (in the executable) or sidecar (FILE.weights)")
       ->type_name("embed|sidecar");
 }
 
@@ -93,7 +94,8 @@ int main(int argc, char **argv) {
   bool listTargets = false;
   addCompileFlags(app, options);
   addInspectionFlags(app, options, plan);
-  app.add_flag("--list-targets", listTargets, "known targets, and this machine");
+  app.add_flag("--list-targets", listTargets,
+               "known targets, and this machine");
   app.set_version_flag("--version", dsv4::versionText());
   try {
     app.parse(argc, argv);
@@ -106,8 +108,8 @@ int main(int argc, char **argv) {
   if (options.checkpoint.empty())
     return usage("expected a checkpoint directory");
   if (app.count("--plan"))
-    options.plan = plan == "json" ? dsv4::PlanFormat::Json
-                                  : dsv4::PlanFormat::Text;
+    options.plan =
+        plan == "json" ? dsv4::PlanFormat::Json : dsv4::PlanFormat::Text;
   if (!plan.empty() && plan != "json" && plan != "text")
     return usage("--plan: expected text or json, got '" + plan + "'");
   if (options.plan == dsv4::PlanFormat::None && options.output.empty())

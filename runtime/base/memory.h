@@ -1,0 +1,47 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The one reservation of an executable: state, step buffers, scratch, input and
+// output buffers. Sizes are known before anything is touched, compared with
+// what the system has left, and never grow.
+
+#ifndef DSV4_RUNTIME_BASE_MEMORY_H
+#define DSV4_RUNTIME_BASE_MEMORY_H
+
+#include "runtime/base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace dsv4 {
+
+/// Bytes that this process may still use: the least of MemAvailable, the cgroup
+/// limit (v1 or v2) less its use, and RLIMIT_AS less the address space in use.
+uint64_t availableMemory();
+
+/// Collects sizes, then hands out addresses in the same order.
+class Reservation {
+public:
+  /// Adds a part of `bytes` and returns its number; 64-byte aligned. Overflow
+  /// makes reserve() fail.
+  size_t add(uint64_t bytes);
+
+  /// Maps zeroed memory for all parts. OutOfMemory says how much was needed and
+  /// how much there is.
+  Status reserve();
+
+  void *address(size_t part) const { return memory + offsets[part]; }
+  uint64_t bytes() const { return total; }
+
+private:
+  static constexpr size_t MaxParts = 32;
+  uint64_t offsets[MaxParts] = {};
+  size_t parts = 0;
+  uint64_t total = 0;
+  bool overflow = false;
+  char *memory = nullptr;
+};
+
+} // namespace dsv4
+
+#endif // DSV4_RUNTIME_BASE_MEMORY_H

@@ -1,0 +1,237 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See thread_pool.h.
+
+#include "runtime/base/thread_pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace dsv4 {
+
+namespace {
+
+/// Polls before a worker sleeps: some tens of microseconds, longer than the
+/// serial part between two phases.
+constexpr int Spins = 20000;
+
+/// One line of memory per shared word: they are written by different threads.
+struct alignas(64) Word {
+  int32_t value = 0;
+};
+struct alignas(64) Counter {
+  int64_t value = 0;
+};
+
+struct Shared {
+  Word generation; // raised for each job; negative: stop
+  Word pending;    // workers that have not finished the job
+  Word sleepers;
+  Counter next;
+  ThreadPool::Job job = nullptr;
+  void *context = nullptr;
+  int64_t items = 0, grain = 1;
+};
+
+Shared shared;
+pthread_t handles[ThreadPool::MaxThreads];
+struct Start {
+  ThreadPool *pool;
+  int worker;
+} starts[ThreadPool::MaxThreads];
+
+int32_t load(const int32_t &word) {
+  return __atomic_load_n(&word, __ATOMIC_ACQUIRE);
+}
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+void wait(int32_t &word, int32_t seen) {
+  for (int i = 0; i < Spins; ++i) {
+    if (load(word) != seen)
+      return;
+    pause();
+  }
+  __atomic_add_fetch(&shared.sleepers.value, 1, __ATOMIC_SEQ_CST);
+  while (load(word) == seen)
+    syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, seen, nullptr, nullptr, 0);
+  __atomic_sub_fetch(&shared.sleepers.value, 1, __ATOMIC_SEQ_CST);
+}
+
+void wake(int32_t &word) {
+  if (__atomic_load_n(&shared.sleepers.value, __ATOMIC_SEQ_CST))
+    syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr,
+            0);
+}
+
+void raise(int32_t &word, int32_t value) {
+  __atomic_store_n(&word, value, __ATOMIC_SEQ_CST);
+  wake(word);
+}
+
+/// First number in a file of the system, or -1.
+long numberIn(const char *path) {
+  char text[64] = "";
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0)
+    return -1;
+  ssize_t got = read(file, text, sizeof(text) - 1);
+  close(file);
+  return got > 0 && text[0] >= '0' && text[0] <= '9' ? strtol(text, nullptr, 10)
+                                                     : -1;
+}
+
+/// CPUs by the cgroup's quota, rounded up; INT32_MAX without one.
+long quota() {
+  char text[64] = "";
+  int file = open("/sys/fs/cgroup/cpu.max", O_RDONLY | O_CLOEXEC);
+  if (file >= 0) {
+    ssize_t got = read(file, text, sizeof(text) - 1);
+    close(file);
+    char *end = nullptr;
+    long most = got > 0 ? strtol(text, &end, 10) : 0;
+    long period = end ? strtol(end, nullptr, 10) : 0;
+    if (most > 0 && period > 0)
+      return (most + period - 1) / period;
+  }
+  long most = numberIn("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+  long period = numberIn("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  return most > 0 && period > 0 ? (most + period - 1) / period : INT32_MAX;
+}
+
+} // namespace
+
+int defaultThreads() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+    return 1;
+  long cores = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed))
+      continue;
+    char path[96];
+    snprintf(path, sizeof(path),
+             "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+             cpu);
+    long first = numberIn(path); // a core counts at its first allowed CPU
+    cores += first < 0 || first == cpu || !CPU_ISSET(int(first), &allowed);
+  }
+  long limit = quota();
+  cores = cores < limit ? cores : limit;
+  if (cores > ThreadPool::MaxThreads)
+    cores = ThreadPool::MaxThreads;
+  return cores > 0 ? int(cores) : 1;
+}
+
+void flushDenormals() {
+#if defined(__x86_64__)
+  __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040);
+#elif defined(__aarch64__)
+  uint64_t control;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+  __asm__ volatile("msr fpcr, %0" : : "r"(control | 1u << 24));
+#endif
+}
+
+Status ThreadPool::start(int threads) {
+  if (threads < 1 || threads > MaxThreads)
+    return makeError(Code::InvalidArgument, "expected 1 to %d threads, got %d",
+                     MaxThreads, threads);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 4u << 20);
+  count = threads;
+  for (int i = 1; i < threads; ++i) {
+    starts[i] = {this, i};
+    int error = pthread_create(&handles[i], &attributes, enter, &starts[i]);
+    if (error) {
+      count = i;
+      stop();
+      return makeSystemError(Code::OutOfMemory, error,
+                             "cannot start thread %d of %d; use --threads", i,
+                             threads);
+    }
+  }
+  pthread_attr_destroy(&attributes);
+  return okStatus();
+}
+
+void ThreadPool::stop() {
+  raise(shared.generation.value, -1);
+  for (int i = 1; i < count; ++i)
+    pthread_join(handles[i], nullptr);
+  __atomic_store_n(&shared.generation.value, 0, __ATOMIC_SEQ_CST);
+  count = 1;
+}
+
+void *ThreadPool::enter(void *argument) {
+  auto *start = static_cast<Start *>(argument);
+  flushDenormals();
+  start->pool->work(start->worker);
+  return nullptr;
+}
+
+void ThreadPool::work(int worker) {
+  int32_t seen = 0;
+  while (true) {
+    wait(shared.generation.value, seen);
+    seen = load(shared.generation.value);
+    if (seen < 0)
+      return;
+    claim(worker);
+    // The caller may already be in the next job when this wakes it: harmless,
+    // because it looks at the word again.
+    if (__atomic_sub_fetch(&shared.pending.value, 1, __ATOMIC_SEQ_CST) == 0)
+      wake(shared.pending.value);
+  }
+}
+
+void ThreadPool::claim(int worker) {
+  while (true) {
+    int64_t begin =
+        __atomic_fetch_add(&shared.next.value, shared.grain, __ATOMIC_RELAXED);
+    if (begin >= shared.items)
+      return;
+    int64_t end = begin + shared.grain;
+    shared.job(shared.context, worker, begin,
+               end < shared.items ? end : shared.items);
+  }
+}
+
+void ThreadPool::run(Job job, void *context, int64_t items, int64_t grain) {
+  flushDenormals();
+  if (count == 1 || items <= grain) {
+    if (items > 0)
+      job(context, 0, 0, items);
+    return;
+  }
+  shared.job = job;
+  shared.context = context;
+  shared.items = items;
+  shared.grain = grain;
+  shared.next.value = 0;
+  shared.pending.value = count - 1;
+  // Generations wrap in the positive half; two in a row always differ.
+  raise(shared.generation.value, (shared.generation.value % 0x3fffffff) + 1);
+  claim(0);
+  for (int32_t left; (left = load(shared.pending.value)) != 0;)
+    wait(shared.pending.value, left);
+}
+
+} // namespace dsv4

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Workers that stay for the whole run. One job at a time: items [0, count) are
+// claimed in portions by an atomic counter. Which worker computes an item never
+// matters for its result, so a job may be split in any way.
+//
+// Workers spin for a short while between jobs, because the phases of a step
+// follow each other within microseconds, and then sleep on a futex.
+
+#ifndef DSV4_RUNTIME_BASE_THREAD_POOL_H
+#define DSV4_RUNTIME_BASE_THREAD_POOL_H
+
+#include "runtime/base/status.h"
+
+#include <stdint.h>
+
+namespace dsv4 {
+
+/// Physical cores that this process may use: affinity and cgroup quota count,
+/// SMT siblings do not.
+int defaultThreads();
+
+class ThreadPool {
+public:
+  using Job = void (*)(void *context, int worker, int64_t begin, int64_t end);
+
+  static constexpr int MaxThreads = 1024;
+
+  /// Starts threads - 1 workers; the caller is worker 0. Once per process.
+  Status start(int threads);
+  void stop();
+  int threads() const { return count; }
+
+  /// Runs job over [0, items) in portions of at most `grain` and returns when
+  /// all are done. Flushes denormals in every worker (docs/numerics.md).
+  void run(Job job, void *context, int64_t items, int64_t grain);
+
+private:
+  static void *enter(void *argument);
+  void work(int worker);
+  void claim(int worker);
+
+  int count = 1;
+};
+
+/// Sets flush-to-zero and denormals-are-zero on this thread.
+void flushDenormals();
+
+} // namespace dsv4
+
+#endif // DSV4_RUNTIME_BASE_THREAD_POOL_H

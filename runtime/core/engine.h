@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A program opened for use: CPU checked, weights mapped, memory reserved,
+// worker threads started. Sequences live in numbered slots; a step feeds tokens
+// to one slot (prefill of a chunk, decode of one token).
+
+#ifndef DSV4_RUNTIME_CORE_ENGINE_H
+#define DSV4_RUNTIME_CORE_ENGINE_H
+
+#include "runtime/base/memory.h"
+#include "runtime/core/executor.h"
+#include "runtime/core/weights_file.h"
+
+namespace dsv4 {
+
+struct EngineOptions {
+  int64_t context = 0;   // tokens; 0: the compiled maximum, or what fits
+  int64_t sequences = 1; // slots, at most the compiled maximum
+  int threads = 0;       // 0: defaultThreads()
+  bool verify = false;   // check embedded weights against their hashes
+  const char *weightsPath = nullptr; // sidecar; null: beside the executable
+  const char *hiddenCpuFeatures = nullptr;
+  uint64_t extraBytes = 0; // of the caller, from the same reservation
+};
+
+class Engine {
+public:
+  /// Errors: Unsupported (CPU), Mismatch (ABI), InvalidArgument (context or
+  /// sequences beyond what was compiled), OutOfMemory, those of the weights.
+  Status open(const dsv4_program &program, const EngineOptions &options);
+  void close();
+
+  int64_t context() const { return step.context; }
+  int64_t sequences() const { return slots; }
+  int64_t vocab() const { return root->limits.vocab; }
+  int64_t maxOutputs() const { return root->limits.max_outputs; }
+  int64_t maxStepTokens() const { return root->limits.max_step_tokens; }
+  const dsv4_program &program() const { return *root; }
+  const WeightsFile &weights() const { return file; }
+  ThreadPool &workers() { return pool; }
+  Executor &phases() { return executor; }
+  void *extra() const { return reservation.address(extraPart); }
+  uint64_t reservedBytes() const { return reservation.bytes(); }
+
+  /// Tokens that slot holds.
+  int64_t length(int64_t slot) const { return lengths[slot]; }
+  void reset(int64_t slot);
+
+  /// Feeds `count` <= maxStepTokens() tokens; logits of the last `outputs` <=
+  /// maxOutputs() of them are then in logits(). InvalidArgument: a token id
+  /// beyond the vocabulary, or the context is full.
+  Status feed(int64_t slot, const int32_t *tokens, int64_t count,
+              int64_t outputs, int64_t *phaseNanoseconds = nullptr);
+  /// feed() of any number of tokens, logits of the last one alone.
+  Status prefill(int64_t slot, const int32_t *tokens, int64_t count);
+
+  /// Row `i` of the last feed(): F32 [vocab].
+  const float *logits(int64_t i) const;
+
+  /// Bytes of a snapshot of one slot.
+  uint64_t snapshotBytes() const;
+  void save(int64_t slot, void *to) const;
+  /// Corrupt or Mismatch: not a snapshot of this program and context.
+  Status restore(int64_t slot, const void *from, uint64_t bytes);
+
+private:
+  Status checkOptions(const EngineOptions &options);
+  Status openWeights(const EngineOptions &options);
+  Status verifyWeights();
+  Status reserveMemory(const EngineOptions &options);
+
+  const dsv4_program *root = nullptr;
+  WeightsFile file;
+  ThreadPool pool;
+  Executor executor;
+  Reservation reservation;
+  dsv4_step step = {};
+  int64_t slots = 1;
+  int64_t *lengths = nullptr;
+  char *state = nullptr;
+  int32_t *rows = nullptr; // six arrays of maxStepTokens
+  size_t extraPart = 0;
+};
+
+} // namespace dsv4
+
+#endif // DSV4_RUNTIME_CORE_ENGINE_H

@@ -1,0 +1,90 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The compiled kernels against the scalar functions of runtime/numerics: phases
+// whose inputs stand alone (norms, quantisation) are run on pseudo-random rows,
+// and every bit of their output is compared.
+
+#include "runtime/numerics/formats.h"
+#include "runtime/numerics/math.h"
+#include "runtime/serve/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+namespace dsv4::serve {
+
+namespace {
+
+uint64_t state = 1;
+
+/// Pseudo-random BF16 in about +-8, with many magnitudes.
+uint16_t randomBf16() {
+  state = state * 6364136223846793005ull + 1442695040888963407ull;
+  float x = float(int32_t(state >> 40) - (1 << 23)) * 0x1p-20f;
+  return num::floatToBf16(x * ((state >> 20 & 7) ? 1.0f : 0x1p-9f));
+}
+
+/// Fake quantisation of 128 elements (docs/numerics.md R15).
+void quantizeBlock(const uint16_t *in, uint16_t *out) {
+  float amax = 1e-4f;
+  for (int i = 0; i < 128; ++i) {
+    float a = num::absolute(num::bf16ToFloat(in[i]));
+    amax = a > amax ? a : amax;
+  }
+  uint32_t bits = num::bitsOf(amax * float(1.0 / 448));
+  uint32_t byte = (bits >> 23) + ((bits & 0x7fffff) != 0);
+  float scale = num::floatOfBits(byte << 23);
+  float inverse = num::floatOfBits((254 - byte) << 23);
+  for (int i = 0; i < 128; ++i) {
+    float q = num::bf16ToFloat(in[i]) * inverse;
+    q = q < -448.0f ? -448.0f : q > 448.0f ? 448.0f : q;
+    out[i] = num::floatToBf16(num::roundE4M3(q) * scale);
+  }
+}
+
+/// Runs a quantize phase on one token row; its row width is items per token
+/// times 128.
+const char *checkQuantize(Engine &engine, int64_t index) {
+  const dsv4_phase &phase = engine.program().phases[index];
+  auto *in = (uint16_t *)engine.phases().operand(phase.first_operand);
+  auto *out = (uint16_t *)engine.phases().operand(phase.first_operand + 1);
+  int64_t width = phase.items_factor * 128;
+  for (int64_t i = 0; i < width; ++i)
+    in[i] = randomBf16();
+  dsv4_step step = {};
+  step.tokens = 1;
+  engine.phases().runPhase(step, index);
+  uint16_t expected[128];
+  for (int64_t at = 0; at < width; at += 128) {
+    quantizeBlock(in + at, expected);
+    if (memcmp(expected, out + at, sizeof(expected)) != 0)
+      return "differs from the scalar code";
+  }
+  return nullptr;
+}
+
+} // namespace
+
+int checkKernels(Engine &engine) {
+  const dsv4_program &program = engine.program();
+  dsv4_kernel seen[64];
+  int kernels = 0, failures = 0;
+  for (int64_t i = 0; i < program.num_phases; ++i) {
+    const dsv4_phase &phase = program.phases[i];
+    bool known = strcmp(phase.kind, "quantize") != 0 || kernels == 64;
+    for (int k = 0; k < kernels; ++k)
+      known |= seen[k] == phase.kernel;
+    if (known)
+      continue;
+    seen[kernels++] = phase.kernel;
+    const char *error = checkQuantize(engine, i);
+    char what[128];
+    snprintf(what, sizeof(what), "kernel of %s", phase.name);
+    printf("%-40s %s\n", what, error ? error : "ok");
+    failures += error != nullptr;
+  }
+  return failures;
+}
+
+} // namespace dsv4::serve

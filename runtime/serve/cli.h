@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the commands of an executable share: flags, messages, interruption. The
+// commands are front ends over runtime/core/engine.h.
+//
+// Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+#ifndef DSV4_RUNTIME_SERVE_CLI_H
+#define DSV4_RUNTIME_SERVE_CLI_H
+
+#include "runtime/core/engine.h"
+#include "runtime/text/sampler.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace dsv4::serve {
+
+enum ExitCode { Done = 0, Failed = 1, Usage = 2, Interrupted = 130 };
+
+/// Flags of all commands; each command says which it takes.
+struct Flags {
+  const char *prompt = nullptr, *file = nullptr, *system = nullptr;
+  const char *tokens = nullptr, *output = nullptr, *format = "md";
+  const char *weights = nullptr;
+  const char *promptSizes = "512", *genSizes = "128", *depths = "0";
+  const char *threadList = nullptr;
+  int64_t predict = -1, context = 0, sequences = 1, chunk = 0, repeat = 5;
+  int64_t saveStateAt = -1;
+  int threads = 0;
+  bool raw = false, think = false, json = false, verbose = false;
+  bool ignoreEos = false, verify = false, profilePhases = false;
+  text::SamplerParams sampler;
+};
+
+/// A flag and where its value goes.
+struct FlagSpec {
+  const char *name, *shortName; // "--temp", "-t" or null
+  enum Kind { Text, Integer, Threads, Real, Seed, Switch } kind;
+  void *to;
+  const char *help;
+};
+
+/// Reads flags; false after an error message, or after printing the help that
+/// was asked for (then *exitCode is Done). `positional` may be null.
+bool parseFlags(int argc, char **argv, const char *command, const char *summary,
+                const FlagSpec *specs, size_t count, int *exitCode);
+
+/// "NAME: error: MESSAGE" on stderr.
+int failWith(const Status &status);
+int failWith(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/// Set by Ctrl-C; a second one ends the process at once.
+bool interrupted();
+void catchInterrupts();
+
+/// Writes all bytes or fails (closed pipe, full disk).
+Status writeAll(int file, const void *bytes, size_t count);
+
+/// Seconds of a clock that does not jump.
+double seconds();
+
+/// Self-test of compiled kernels; the number of failures.
+int checkKernels(Engine &engine);
+
+int runCommand(const dsv4_program &program, int argc, char **argv);
+int chatCommand(const dsv4_program &program, int argc, char **argv);
+int logitsCommand(const dsv4_program &program, int argc, char **argv);
+int benchCommand(const dsv4_program &program, int argc, char **argv);
+int infoCommand(const dsv4_program &program, int argc, char **argv);
+int selfTestCommand(const dsv4_program &program, int argc, char **argv);
+
+} // namespace dsv4::serve
+
+#endif // DSV4_RUNTIME_SERVE_CLI_H

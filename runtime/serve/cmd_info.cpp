@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// info: what this executable is. --json prints the compiler's facts and the
+// plan for the chosen context as one object.
+
+#include "runtime/serve/cli.h"
+
+#include <stdio.h>
+
+namespace dsv4::serve {
+
+static void printText(const dsv4_program &p, const WeightsFile &weights,
+                      int64_t context) {
+  const dsv4_limits &l = p.limits;
+  int64_t blocks = (context + 127) / 128;
+  printf("%s\ntarget           %s\nABI              %u\n", p.identity, p.target,
+         p.abi_version);
+  printf("phases           %lld\nvocabulary       %lld\n",
+         (long long)p.num_phases, (long long)l.vocab);
+  printf("weights          %lld bytes, %s\nweights sha256   ",
+         (long long)l.weight_bytes, p.weights_mode ? "sidecar" : "embedded");
+  for (uint8_t byte : weights.sha256)
+    printf("%02x", byte);
+  printf("\ncontext          %lld tokens of at most %lld\n", (long long)context,
+         (long long)l.max_context);
+  printf("state            %lld bytes per sequence, %.2f per token, at most "
+         "%lld sequences\n",
+         (long long)evaluate(l.state_bytes, blocks),
+         double(l.state_bytes.per_block) / DSV4_CONTEXT_BLOCK,
+         (long long)l.max_sequences);
+  printf("step             %lld tokens, %lld logits rows, %lld bytes of "
+         "buffers, %lld of scratch per worker\n",
+         (long long)l.max_step_tokens, (long long)l.max_outputs,
+         (long long)evaluate(l.buffer_bytes, blocks),
+         (long long)evaluate(l.scratch_bytes, blocks));
+  printf("tokenizer        %lld bytes\nknown answers    %lld bytes\n",
+         (long long)p.tokenizer.size, (long long)p.known_answers.size);
+}
+
+static void printJson(const dsv4_program &p, const WeightsFile &weights,
+                      int64_t context) {
+  const dsv4_limits &l = p.limits;
+  int64_t blocks = (context + 127) / 128;
+  printf("{\"abi_version\":%u,\"target\":\"%s\",\"weights_mode\":\"%s\","
+         "\"weights_sha256\":\"",
+         p.abi_version, p.target, p.weights_mode ? "sidecar" : "embedded");
+  for (uint8_t byte : weights.sha256)
+    printf("%02x", byte);
+  printf("\",\"context\":%lld,\"max_context\":%lld,\"max_sequences\":%lld,"
+         "\"state_bytes\":%lld,\"buffer_bytes\":%lld,\"scratch_bytes\":%lld,"
+         "\"weight_bytes\":%lld,\"phases\":%lld,\"compiled\":%s}\n",
+         (long long)context, (long long)l.max_context,
+         (long long)l.max_sequences, (long long)evaluate(l.state_bytes, blocks),
+         (long long)evaluate(l.buffer_bytes, blocks),
+         (long long)evaluate(l.scratch_bytes, blocks),
+         (long long)l.weight_bytes, (long long)p.num_phases, p.info_json);
+}
+
+int infoCommand(const dsv4_program &program, int argc, char **argv) {
+  Flags f;
+  const FlagSpec specs[] = {
+      {"--json", nullptr, FlagSpec::Switch, &f.json, "one JSON object"},
+      {"--context", "-c", FlagSpec::Integer, &f.context,
+       "plan for this context (default: the compiled maximum)"},
+      {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
+  int code;
+  if (!parseFlags(argc, argv, "info", "what this executable is", specs,
+                  sizeof(specs) / sizeof(*specs), &code))
+    return code;
+  int64_t most = program.limits.max_context;
+  int64_t context = f.context > 0 && f.context < most ? f.context : most;
+  WeightsFile weights;
+  char path[4096];
+  Status status = okStatus();
+  if (program.weights_mode == 0) {
+    status = openEmbeddedWeights(nullptr, weights);
+  } else {
+    status = f.weights ? okStatus() : defaultSidecarPath(path, sizeof(path));
+    if (status.isOk())
+      status = openSidecarWeights(f.weights ? f.weights : path,
+                                  program.weights_hash, weights);
+  }
+  if (!status.isOk())
+    return failWith(status);
+  (f.json ? printJson : printText)(program, weights, context);
+  closeWeights(weights);
+  return fflush(stdout) == 0 ? Done : Failed;
+}
+
+} // namespace dsv4::serve

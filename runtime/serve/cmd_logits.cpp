@@ -1,0 +1,100 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// logits: the logits of every position of a given token sequence, in calls of
+// any number of tokens.
+
+#include "runtime/serve/cli.h"
+#include "runtime/serve/safetensors_io.h"
+
+namespace dsv4::serve {
+
+namespace {
+
+/// Saves slot 0, forgets it, and goes on in another slot if there is one.
+Status moveSequence(Engine &engine, int64_t &slot) {
+  void *snapshot = engine.extra();
+  engine.save(slot, snapshot);
+  engine.reset(slot);
+  slot = (slot + 1) % engine.sequences();
+  return engine.restore(slot, snapshot, engine.snapshotBytes());
+}
+
+Status computeLogits(Engine &engine, const Flags &flags, const TokenFile &file,
+                     LogitsWriter &writer) {
+  int64_t most = engine.maxOutputs() < engine.maxStepTokens()
+                     ? engine.maxOutputs()
+                     : engine.maxStepTokens();
+  int64_t chunk = flags.chunk > 0 && flags.chunk < most ? flags.chunk : most;
+  int64_t slot = 0;
+  for (int64_t at = 0; at < file.count;) {
+    if (interrupted())
+      return makeError(Code::Interrupted, "interrupted");
+    if (at == flags.saveStateAt)
+      DSV4_RETURN_IF_ERROR(moveSequence(engine, slot));
+    int64_t part = file.count - at < chunk ? file.count - at : chunk;
+    if (at < flags.saveStateAt && at + part > flags.saveStateAt)
+      part = flags.saveStateAt - at;
+    DSV4_RETURN_IF_ERROR(engine.feed(slot, file.tokens + at, part, part));
+    DSV4_RETURN_IF_ERROR(
+        writer.append(engine.logits(0), part * engine.vocab()));
+    at += part;
+  }
+  return okStatus();
+}
+
+} // namespace
+
+int logitsCommand(const dsv4_program &program, int argc, char **argv) {
+  Flags f;
+  const FlagSpec specs[] = {
+      {"--tokens", "-t", FlagSpec::Text, &f.tokens,
+       "safetensors file with an I32 vector 'tokens'"},
+      {"--output", "-o", FlagSpec::Text, &f.output,
+       "safetensors file to write: F32 'logits' [tokens, vocabulary]"},
+      {"--chunk", nullptr, FlagSpec::Integer, &f.chunk,
+       "feed calls of this many tokens (the bits are the same)"},
+      {"--threads", nullptr, FlagSpec::Threads, &f.threads, "worker threads"},
+      {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
+      {"--sequences", nullptr, FlagSpec::Integer, &f.sequences, "state slots"},
+      {"--save-state-at", nullptr, FlagSpec::Integer, &f.saveStateAt,
+       "save, forget and restore the sequence after this many tokens"},
+      {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
+  int code;
+  if (!parseFlags(argc, argv, "logits", "logits of given tokens", specs,
+                  sizeof(specs) / sizeof(*specs), &code))
+    return code;
+  if (!f.tokens || !f.output)
+    return failWith("logits: expected --tokens FILE and -o FILE");
+  TokenFile file;
+  if (Status s = openTokens(f.tokens, file); !s.isOk())
+    return failWith(s);
+  EngineOptions options;
+  // As much state as the sequence needs: the file says how long it is.
+  int64_t most = program.limits.max_context;
+  options.context = f.context           ? f.context
+                    : file.count < most ? file.count
+                                        : most;
+  options.threads = f.threads;
+  options.sequences =
+      f.saveStateAt >= 0 ? program.limits.max_sequences : f.sequences;
+  options.weightsPath = f.weights;
+  if (f.saveStateAt >= 0) // room for one snapshot, rounded generously
+    options.extraBytes =
+        evaluate(program.limits.state_bytes, (options.context + 127) / 128) +
+        8192;
+  Engine engine;
+  Status status = engine.open(program, options);
+  LogitsWriter writer;
+  if (status.isOk())
+    status = writer.open(f.output, file.count, engine.vocab());
+  if (status.isOk())
+    status = computeLogits(engine, f, file, writer);
+  if (status.isOk())
+    status = writer.commit();
+  writer.discard();
+  engine.close();
+  return status.isOk() ? int(Done) : failWith(status);
+}
+
+} // namespace dsv4::serve

@@ -1,0 +1,111 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// run: one prompt, one answer. The answer alone goes to stdout.
+
+#include "runtime/serve/generate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+namespace dsv4::serve {
+
+namespace {
+
+/// Text of -f and stdin is read into this, before the engine knows its length.
+char promptText[16 << 20];
+
+void printStatistics(const Generator &g) {
+  fprintf(stderr,
+          "prompt %lld tokens in %.3f s (%.1f tokens/s), answer %lld tokens in "
+          "%.3f s (%.1f tokens/s), %d threads, %llu MiB reserved\n",
+          (long long)g.promptTokens(), g.prefillSeconds(),
+          g.promptTokens() / g.prefillSeconds(), (long long)g.generated(),
+          g.decodeSeconds(), g.generated() / g.decodeSeconds(),
+          const_cast<Generator &>(g).engine.workers().threads(),
+          (unsigned long long)(g.engine.reservedBytes() >> 20));
+}
+
+Status runPrompt(const dsv4_program &program, Flags &flags) {
+  uint64_t bytes = 0;
+  if (flags.prompt) {
+    bytes = strlen(flags.prompt);
+  } else {
+    DSV4_RETURN_IF_ERROR(readText(flags.file ? flags.file : "-", promptText,
+                                  sizeof(promptText), bytes));
+    flags.prompt = promptText;
+  }
+  uint64_t systemBytes = flags.system ? strlen(flags.system) : 0;
+  Generator g;
+  DSV4_RETURN_IF_ERROR(g.open(program, flags, bytes + systemBytes));
+  Status status;
+  if (flags.raw) {
+    status = g.encodeRaw(flags.prompt, bytes);
+  } else {
+    text::ChatMessage messages[2];
+    size_t count = 0;
+    if (flags.system)
+      messages[count++] = {
+          text::ChatRole::System, {flags.system, systemBytes}, {}};
+    messages[count++] = {text::ChatRole::User, {flags.prompt, bytes}, {}};
+    text::ChatOptions options;
+    options.mode =
+        flags.think ? text::ChatMode::Thinking : text::ChatMode::Chat;
+    status = g.encodeChat({messages, count}, options);
+  }
+  if (status.isOk())
+    status = g.answer(0, flags.predict, flags);
+  if (g.generated() > 0 && !flags.raw)
+    (void)!writeAll(1, "\n", 1).isOk();
+  if (flags.verbose && status.isOk())
+    printStatistics(g);
+  g.close();
+  return status;
+}
+
+} // namespace
+
+int runCommand(const dsv4_program &program, int argc, char **argv) {
+  Flags f;
+  f.sampler.temperature = program.temperature;
+  f.sampler.topP = program.top_p;
+  const FlagSpec specs[] = {
+      {"--prompt", "-p", FlagSpec::Text, &f.prompt, "the prompt"},
+      {"--file", "-f", FlagSpec::Text, &f.file,
+       "read the prompt from a file (- or nothing: stdin)"},
+      {"--predict", "-n", FlagSpec::Integer, &f.predict,
+       "most tokens to generate (default: until the end of the context)"},
+      {"--system", nullptr, FlagSpec::Text, &f.system, "system message"},
+      {"--think", nullptr, FlagSpec::Switch, &f.think, "thinking mode"},
+      {"--raw", nullptr, FlagSpec::Switch, &f.raw,
+       "take the prompt as it stands, control tokens included, and print "
+       "control tokens"},
+      {"--temp", nullptr, FlagSpec::Real, &f.sampler.temperature,
+       "temperature; 0: always the likeliest token"},
+      {"--top-k", nullptr, FlagSpec::Threads, &f.sampler.topK,
+       "keep the k likeliest tokens"},
+      {"--top-p", nullptr, FlagSpec::Real, &f.sampler.topP,
+       "keep the likeliest tokens of this share"},
+      {"--min-p", nullptr, FlagSpec::Real, &f.sampler.minP,
+       "keep tokens of at least this share of the likeliest"},
+      {"--seed", nullptr, FlagSpec::Seed, &f.sampler.seed, "random seed"},
+      {"--ignore-eos", nullptr, FlagSpec::Switch, &f.ignoreEos,
+       "go on behind the end token"},
+      {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
+      {"--threads", "-t", FlagSpec::Threads, &f.threads, "worker threads"},
+      {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"},
+      {"--verify", nullptr, FlagSpec::Switch, &f.verify,
+       "check the weights against their hashes first"},
+      {"--verbose", "-v", FlagSpec::Switch, &f.verbose,
+       "statistics on stderr"}};
+  int code;
+  if (!parseFlags(argc, argv, "run", "answer one prompt", specs,
+                  sizeof(specs) / sizeof(*specs), &code))
+    return code;
+  if (text::checkParams(f.sampler) != text::TextError::None)
+    return failWith("run: %s", text::message(text::checkParams(f.sampler)));
+  Status status = runPrompt(program, f);
+  return status.isOk() ? int(Done) : failWith(status);
+}
+
+} // namespace dsv4::serve

@@ -1,0 +1,181 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// self-test: is this executable sound on this machine? Weights against their
+// hashes, the same logits from one thread and from all, whole prompt against
+// single tokens, and the checkpoint's own known answers, greedily.
+
+#include "runtime/serve/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+namespace dsv4::serve {
+
+namespace {
+
+constexpr int64_t MaxTokens = 1 << 16;
+constexpr double NearTie = 0.3; // logits; the samples' own definition
+
+/// The arrays of one sample, found by scanning the JSON that the compiler
+/// wrote.
+struct Sample {
+  char name[64] = "";
+  int32_t prompt[MaxTokens], output[MaxTokens];
+  double margins[MaxTokens];
+  int64_t promptCount, outputCount, marginCount;
+};
+
+/// Position behind "key": before `end`, or null.
+const char *valueOf(const char *from, const char *end, const char *key) {
+  const char *at = strstr(from, key);
+  return at && at < end ? at + strlen(key) : nullptr;
+}
+
+template <class T>
+int64_t readArray(const char *from, const char *end, const char *key, T *to) {
+  const char *at = valueOf(from, end, key);
+  if (!at || *at != '[')
+    return 0;
+  int64_t count = 0;
+  for (++at; at < end && *at != ']' && count < MaxTokens; at += *at == ',') {
+    char *next;
+    to[count++] = T(strtod(at, &next));
+    if (next == at)
+      return 0;
+    at = next;
+  }
+  return count;
+}
+
+/// Reads the sample whose keys lie in [from, end): keys are in order of name.
+void readSample(const char *from, const char *end, Sample &sample) {
+  const char *name = valueOf(from, end, "\"name\":\"");
+  size_t length = name ? strcspn(name, "\"") : 0;
+  if (length >= sizeof(sample.name))
+    length = sizeof(sample.name) - 1;
+  if (name)
+    memcpy(sample.name, name, length);
+  sample.name[length] = 0;
+  sample.marginCount = readArray(from, end, "\"margins\":", sample.margins);
+  sample.outputCount = readArray(from, end, "\"output_ids\":", sample.output);
+  sample.promptCount = readArray(from, end, "\"prompt_ids\":", sample.prompt);
+}
+
+int32_t largest(const float *logits, int64_t vocab) {
+  int32_t best = 0;
+  for (int64_t i = 1; i < vocab; ++i)
+    if (logits[i] > logits[best])
+      best = int32_t(i);
+  return best;
+}
+
+/// Greedy continuation against the recorded one; null if equal up to a
+/// near-tie.
+const char *checkSample(Engine &engine, const Sample &s) {
+  if (!s.promptCount || !s.outputCount || s.marginCount != s.outputCount)
+    return "the sample is damaged";
+  engine.reset(0);
+  if (!engine.prefill(0, s.prompt, s.promptCount).isOk())
+    return "the prompt does not fit the context";
+  for (int64_t i = 0; i < s.outputCount; ++i) {
+    int32_t token = largest(engine.logits(0), engine.vocab());
+    if (token != s.output[i])
+      return s.margins[i] < NearTie ? nullptr : "another token";
+    if (i + 1 < s.outputCount && !engine.feed(0, &token, 1, 1).isOk())
+      return "the answer does not fit the context";
+  }
+  return nullptr;
+}
+
+int report(const char *what, const char *error) {
+  printf("%-40s %s\n", what, error ? error : "ok");
+  return error != nullptr;
+}
+
+int checkAnswers(Engine &engine) {
+  static Sample sample;
+  const dsv4_blob &blob = engine.program().known_answers;
+  if (!blob.size)
+    return 0;
+  int failures = 0;
+  const char *text = (const char *)blob.data, *end = text + blob.size;
+  // Samples end in their last key, prompt_ids.
+  for (const char *at = strchr(text, '['); at && at < end;) {
+    const char *last = valueOf(at, end, "\"prompt_ids\":");
+    const char *close = last ? strchr(last, '}') : nullptr;
+    if (!close || close >= end)
+      break;
+    readSample(at, close, sample);
+    char what[96];
+    snprintf(what, sizeof(what), "known answer '%s'", sample.name);
+    failures += report(what, checkSample(engine, sample));
+    at = close + 1;
+  }
+  return failures;
+}
+
+/// The kernels' promise: the same bits for a whole step and for single tokens.
+int checkChunking(Engine &engine) {
+  constexpr int64_t Count = 24;
+  int32_t tokens[Count];
+  for (int64_t i = 0; i < Count; ++i)
+    tokens[i] = int32_t((i * 7919 + 1) % engine.vocab());
+  int64_t part =
+      Count < engine.maxStepTokens() ? Count : engine.maxStepTokens();
+  if (engine.context() < Count)
+    return 0;
+  engine.reset(0);
+  if (!engine.feed(0, tokens, part, 1).isOk())
+    return report("one step equals single tokens", "the step failed");
+  uint64_t whole = 0, single = 0;
+  auto hash = [&] {
+    uint64_t h = 1469598103934665603ull;
+    const auto *words = (const uint32_t *)engine.logits(0);
+    for (int64_t i = 0; i < engine.vocab(); ++i)
+      h = (h ^ words[i]) * 1099511628211ull;
+    return h;
+  };
+  whole = hash();
+  engine.reset(0);
+  for (int64_t i = 0; i < part; ++i)
+    if (!engine.feed(0, tokens + i, 1, 1).isOk())
+      return report("one step equals single tokens", "the step failed");
+  single = hash();
+  return report("one step equals single tokens",
+                whole == single ? nullptr : "different bits");
+}
+
+} // namespace
+
+int selfTestCommand(const dsv4_program &program, int argc, char **argv) {
+  Flags f;
+  const FlagSpec specs[] = {
+      {"--threads", "-t", FlagSpec::Threads, &f.threads, "worker threads"},
+      {"--context", "-c", FlagSpec::Integer, &f.context,
+       "context in tokens (default: 4096 or the compiled maximum)"},
+      {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
+  int code;
+  if (!parseFlags(argc, argv, "self-test", "is this executable sound here?",
+                  specs, sizeof(specs) / sizeof(*specs), &code))
+    return code;
+  EngineOptions options;
+  int64_t most = program.limits.max_context;
+  options.context = f.context ? f.context : most < 4096 ? most : 4096;
+  options.threads = f.threads;
+  options.weightsPath = f.weights;
+  options.verify = true;
+  Engine engine;
+  if (Status status = engine.open(program, options); !status.isOk())
+    return failWith(status);
+  int failures = report("weights against their hashes", nullptr);
+  failures += checkKernels(engine);
+  failures += checkChunking(engine);
+  failures += checkAnswers(engine);
+  printf("%s\n", failures ? "FAILED" : "passed");
+  engine.close();
+  return failures ? Failed : Done;
+}
+
+} // namespace dsv4::serve

@@ -1,0 +1,180 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See generate.h.
+
+#include "runtime/serve/generate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+namespace dsv4::serve {
+
+namespace {
+
+constexpr size_t MaxSegments = 1 << 16;
+
+Status textStatus(text::TextError error) {
+  if (error == text::TextError::None)
+    return okStatus();
+  return makeError(Code::InvalidArgument, "%s", text::message(error));
+}
+
+uint64_t roundUp64(uint64_t bytes) { return (bytes + 63) & ~uint64_t(63); }
+
+} // namespace
+
+Status readText(const char *path, char *to, uint64_t room, uint64_t &bytes) {
+  int file = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : 0;
+  if (file < 0)
+    return makeSystemError(Code::NotFound, errno, "%s: cannot be opened", path);
+  bytes = 0;
+  Status status = okStatus();
+  while (status.isOk()) {
+    ssize_t got = read(file, to + bytes, room - bytes);
+    if (got < 0 && errno == EINTR && !interrupted())
+      continue;
+    if (got < 0)
+      status = interrupted() ? makeError(Code::Interrupted, "interrupted")
+                             : makeSystemError(Code::Io, errno,
+                                               "%s: cannot be read", path);
+    if (got <= 0)
+      break;
+    bytes += uint64_t(got);
+    if (bytes == room)
+      status = makeError(Code::InvalidArgument,
+                         "%s: the text is longer than the context; use a "
+                         "larger --context",
+                         path);
+  }
+  if (file > 0)
+    close(file);
+  return status;
+}
+
+Status Generator::open(const dsv4_program &program, const Flags &flags,
+                       uint64_t textBytes) {
+  if (program.tokenizer.size == 0)
+    return makeError(Code::InvalidArgument,
+                     "this executable has no tokenizer: it was compiled with "
+                     "--no-tokenizer");
+  text::TextError error = text::Tokenizer::open(
+      program.tokenizer.data, size_t(program.tokenizer.size), tokenizer);
+  if (error == text::TextError::None && !flags.raw)
+    error = text::ChatTokens::resolve(tokenizer, chatTokens);
+  DSV4_RETURN_IF_ERROR(textStatus(error));
+  textRoom = 2 * textBytes + 4096;
+  idRoom = int64_t(text::Tokenizer::maxTokens(textRoom)) +
+           program.limits.max_step_tokens;
+  uint64_t scratchBytes = text::Tokenizer::maxScratchBytes(textRoom);
+  uint64_t samplerBytes =
+      text::samplerScratchBytes(size_t(program.limits.vocab));
+  EngineOptions options;
+  options.context = flags.context;
+  options.sequences = flags.sequences;
+  options.threads = flags.threads;
+  options.verify = flags.verify;
+  options.weightsPath = flags.weights;
+  options.extraBytes = roundUp64(idRoom * 4) + roundUp64(textRoom) +
+                       roundUp64(scratchBytes) + roundUp64(samplerBytes) +
+                       MaxSegments * sizeof(text::ChatSegment);
+  DSV4_RETURN_IF_ERROR(engine.open(program, options));
+  char *at = (char *)engine.extra();
+  auto take = [&](uint64_t bytes) {
+    char *part = at;
+    at += roundUp64(bytes);
+    return part;
+  };
+  idBuffer = (int32_t *)take(uint64_t(idRoom) * 4);
+  textBuffer = take(textRoom);
+  scratch = {(std::byte *)take(scratchBytes), size_t(scratchBytes)};
+  samplerScratch = {(std::byte *)take(samplerBytes), size_t(samplerBytes)};
+  segments = (text::ChatSegment *)at;
+  return okStatus();
+}
+
+Status Generator::encodeRaw(const char *prompt, size_t bytes) {
+  text::CountResult result =
+      tokenizer.encode({prompt, bytes}, text::SpecialTokens::Parse,
+                       {idBuffer, size_t(idRoom)}, scratch);
+  idCount = int64_t(result.count);
+  return textStatus(result.error);
+}
+
+Status Generator::encodeChat(std::span<const text::ChatMessage> messages,
+                             const text::ChatOptions &options) {
+  if (text::chatTextBytes(messages, options) > textRoom ||
+      text::maxChatSegments(messages.size()) > MaxSegments)
+    return makeError(Code::InvalidArgument,
+                     "the conversation is longer than the context");
+  text::RenderedChat chat = text::renderChat(
+      messages, options, chatTokens,
+      {{textBuffer, size_t(textRoom)}, {segments, MaxSegments}});
+  DSV4_RETURN_IF_ERROR(textStatus(chat.error));
+  text::CountResult result =
+      text::encodeChat(tokenizer, chat.segments, {textBuffer, size_t(textRoom)},
+                       {idBuffer, size_t(idRoom)}, scratch);
+  idCount = int64_t(result.count);
+  return textStatus(result.error);
+}
+
+Status Generator::print(int32_t token, bool showControl) {
+  if (tokenizer.isControl(token) && !showControl)
+    return okStatus();
+  std::string_view piece = tokenizer.piece(token);
+  char out[4096];
+  for (size_t at = 0; at < piece.size(); at += 1024) {
+    std::string_view part = piece.substr(at, 1024);
+    size_t bytes = stream.push(part, out);
+    DSV4_RETURN_IF_ERROR(writeAll(1, out, bytes));
+  }
+  return okStatus();
+}
+
+Status Generator::flushText() {
+  char out[64];
+  size_t bytes = stream.finish(out);
+  return writeAll(1, out, bytes);
+}
+
+Status Generator::answer(int64_t from, int64_t limit, const Flags &flags) {
+  int64_t room = engine.context() - idCount;
+  if (room < 0 || idCount == 0)
+    return makeError(Code::InvalidArgument,
+                     idCount ? "the prompt has %lld tokens, the context %lld; "
+                               "use a larger --context"
+                             : "the prompt has %lld tokens",
+                     (long long)idCount, (long long)engine.context());
+  if (limit < 0 || limit > room)
+    limit = room;
+  double start = seconds();
+  fed = idCount - from;
+  DSV4_RETURN_IF_ERROR(engine.prefill(0, idBuffer + from, fed));
+  prefillTime = seconds() - start;
+  start = seconds();
+  newTokens = 0;
+  while (newTokens < limit && !interrupted()) {
+    text::SampleResult sampled =
+        text::sample({engine.logits(0), size_t(engine.vocab())}, flags.sampler,
+                     uint64_t(engine.length(0)), samplerScratch);
+    DSV4_RETURN_IF_ERROR(textStatus(sampled.error));
+    ++newTokens;
+    bool isEnd =
+        sampled.token == engine.program().eos_token && !flags.ignoreEos;
+    DSV4_RETURN_IF_ERROR(print(sampled.token, flags.raw));
+    idBuffer[idCount++] = sampled.token;
+    if (isEnd || newTokens == limit)
+      break;
+    DSV4_RETURN_IF_ERROR(engine.feed(0, &sampled.token, 1, 1));
+  }
+  decodeTime = seconds() - start;
+  DSV4_RETURN_IF_ERROR(flushText());
+  if (interrupted())
+    return makeError(Code::Interrupted, "interrupted");
+  return okStatus();
+}
+
+} // namespace dsv4::serve

@@ -1,0 +1,65 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Text in, text out: what run and chat share. All memory is planned from the
+// context length before anything runs.
+
+#ifndef DSV4_RUNTIME_SERVE_GENERATE_H
+#define DSV4_RUNTIME_SERVE_GENERATE_H
+
+#include "runtime/serve/cli.h"
+#include "runtime/text/chat_format.h"
+#include "runtime/text/tokenizer.h"
+#include "runtime/text/utf8_stream.h"
+
+namespace dsv4::serve {
+
+class Generator {
+public:
+  /// Opens engine and tokenizer. `textBytes`: the longest prompt text.
+  Status open(const dsv4_program &program, const Flags &flags,
+              uint64_t textBytes);
+  void close() { engine.close(); }
+
+  /// Ids of a text that stands as it is, control tokens included.
+  Status encodeRaw(const char *text, size_t bytes);
+  /// Ids of messages in the official form.
+  Status encodeChat(std::span<const text::ChatMessage> messages,
+                    const text::ChatOptions &options);
+
+  const int32_t *ids() const { return idBuffer; }
+  int64_t numIds() const { return idCount; }
+
+  /// Feeds ids [from, numIds()), then generates up to `limit` tokens (negative:
+  /// to the end of the context) onto stdout. Stops at EOS and on Ctrl-C.
+  Status answer(int64_t from, int64_t limit, const Flags &flags);
+
+  int64_t generated() const { return newTokens; }
+  double prefillSeconds() const { return prefillTime; }
+  double decodeSeconds() const { return decodeTime; }
+  int64_t promptTokens() const { return fed; }
+  Engine engine;
+  text::Tokenizer tokenizer;
+  text::ChatTokens chatTokens;
+
+private:
+  Status print(int32_t token, bool showControl);
+  Status flushText();
+
+  int32_t *idBuffer = nullptr;
+  int64_t idCount = 0, idRoom = 0;
+  char *textBuffer = nullptr;
+  uint64_t textRoom = 0;
+  std::span<std::byte> scratch, samplerScratch;
+  text::ChatSegment *segments = nullptr;
+  text::Utf8Stream stream;
+  int64_t newTokens = 0, fed = 0;
+  double prefillTime = 0, decodeTime = 0;
+};
+
+/// Reads a whole file, or stdin for "-"; OutOfMemory beyond `room`.
+Status readText(const char *path, char *to, uint64_t room, uint64_t &bytes);
+
+} // namespace dsv4::serve
+
+#endif // DSV4_RUNTIME_SERVE_GENERATE_H

@@ -15,8 +15,8 @@
 
 namespace dsv4 {
 
-/// Bytes that this process may still use: the least of MemAvailable, the cgroup
-/// limit (v1 or v2) less its use, and RLIMIT_AS less the address space in use.
+/// Bytes that this process may still use: the least of the limits that
+/// system_limits.h reads.
 uint64_t availableMemory();
 
 /// Collects sizes, then hands out addresses in the same order.
@@ -30,8 +30,13 @@ public:
   /// how much there is.
   Status reserve();
 
+  /// Unmaps everything; the addresses are gone.
+  void release();
+
   void *address(size_t part) const { return memory + offsets[part]; }
   uint64_t bytes() const { return total; }
+  /// The sizes overflow: no machine has so much.
+  bool isTooLarge() const { return overflow; }
 
 private:
   static constexpr size_t MaxParts = 32;
@@ -40,6 +45,8 @@ private:
   uint64_t total = 0;
   bool overflow = false;
   char *memory = nullptr;
+  void *mapping = nullptr;
+  size_t mappingBytes = 0;
 };
 
 } // namespace dsv4

@@ -5,14 +5,11 @@
 
 #include "runtime/base/thread_pool.h"
 
+#include "runtime/base/system_limits.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,9 +17,11 @@ namespace dsv4 {
 
 namespace {
 
-/// Polls before a worker sleeps: some tens of microseconds, longer than the
-/// serial part between two phases.
-constexpr int Spins = 20000;
+/// Polls before a worker sleeps: some hundred microseconds, longer than the
+/// serial part between two phases. With more threads than processors a spinning
+/// worker keeps another from its work, so it sleeps at once.
+constexpr int Spins = 4000;
+int spins = Spins;
 
 /// One line of memory per shared word: they are written by different threads.
 struct alignas(64) Word {
@@ -62,7 +61,7 @@ void pause() {
 }
 
 void wait(int32_t &word, int32_t seen) {
-  for (int i = 0; i < Spins; ++i) {
+  for (int i = 0; i < spins; ++i) {
     if (load(word) != seen)
       return;
     pause();
@@ -84,59 +83,11 @@ void raise(int32_t &word, int32_t value) {
   wake(word);
 }
 
-/// First number in a file of the system, or -1.
-long numberIn(const char *path) {
-  char text[64] = "";
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0)
-    return -1;
-  ssize_t got = read(file, text, sizeof(text) - 1);
-  close(file);
-  return got > 0 && text[0] >= '0' && text[0] <= '9' ? strtol(text, nullptr, 10)
-                                                     : -1;
-}
-
-/// CPUs by the cgroup's quota, rounded up; INT32_MAX without one.
-long quota() {
-  char text[64] = "";
-  int file = open("/sys/fs/cgroup/cpu.max", O_RDONLY | O_CLOEXEC);
-  if (file >= 0) {
-    ssize_t got = read(file, text, sizeof(text) - 1);
-    close(file);
-    char *end = nullptr;
-    long most = got > 0 ? strtol(text, &end, 10) : 0;
-    long period = end ? strtol(end, nullptr, 10) : 0;
-    if (most > 0 && period > 0)
-      return (most + period - 1) / period;
-  }
-  long most = numberIn("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  long period = numberIn("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  return most > 0 && period > 0 ? (most + period - 1) / period : INT32_MAX;
-}
-
 } // namespace
 
 int defaultThreads() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
-    return 1;
-  long cores = 0;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed))
-      continue;
-    char path[96];
-    snprintf(path, sizeof(path),
-             "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
-             cpu);
-    long first = numberIn(path); // a core counts at its first allowed CPU
-    cores += first < 0 || first == cpu || !CPU_ISSET(int(first), &allowed);
-  }
-  long limit = quota();
-  cores = cores < limit ? cores : limit;
-  if (cores > ThreadPool::MaxThreads)
-    cores = ThreadPool::MaxThreads;
-  return cores > 0 ? int(cores) : 1;
+  int cores = defaultThreadCount();
+  return cores < ThreadPool::MaxThreads ? cores : ThreadPool::MaxThreads;
 }
 
 void flushDenormals() {
@@ -157,6 +108,7 @@ Status ThreadPool::start(int threads) {
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, 4u << 20);
   count = threads;
+  spins = threads <= allowedProcessors() ? Spins : 0;
   for (int i = 1; i < threads; ++i) {
     starts[i] = {this, i};
     int error = pthread_create(&handles[i], &attributes, enter, &starts[i]);

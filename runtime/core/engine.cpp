@@ -8,8 +8,13 @@
 #include "runtime/base/cpu_features.h"
 #include "runtime/base/hash.h"
 
-#include <stdio.h>
+#include "runtime/base/system_limits.h"
+
+#include <stddef.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace dsv4 {
 
@@ -23,15 +28,34 @@ struct SnapshotHeader {
   uint64_t bytes;   // of the state behind the header
   int64_t context;
   int64_t length; // tokens
-  uint64_t hash;  // of the state
+  uint64_t hash;  // of the state, seeded with that of the fields before
 };
+
+uint64_t snapshotHash(const SnapshotHeader &header, const void *state) {
+  uint64_t seed = xxh64(&header, offsetof(SnapshotHeader, hash));
+  return xxh64(state, header.bytes, seed);
+}
 
 int64_t roundUp(int64_t value, int64_t to) {
   return (value + to - 1) / to * to;
 }
 
+/// What a snapshot belongs to: the model, its weights, and the layout of a
+/// sequence's state.
 uint64_t programHash(const dsv4_program &program) {
-  return xxh64(program.identity, strlen(program.identity));
+  const dsv4_affine &state = program.limits.state_bytes;
+  uint64_t hash = xxh64(program.identity, strlen(program.identity));
+  hash = xxh64(program.weights_hash, sizeof(program.weights_hash), hash);
+  return xxh64(&state, sizeof(state), hash);
+}
+
+/// The running executable; where there is no /proc, the path that it was
+/// started by.
+const char *executablePath() {
+  static const char inProc[] = "/proc/self/exe";
+  if (access(inProc, R_OK) == 0)
+    return inProc;
+  return reinterpret_cast<const char *>(getauxval(AT_EXECFN));
 }
 
 } // namespace
@@ -78,8 +102,10 @@ Status Engine::verifyWeights() {
 }
 
 Status Engine::openWeights(const EngineOptions &options) {
+  if (root->limits.weight_bytes == 0)
+    return okStatus();
   if (root->weights_mode == 0) {
-    DSV4_RETURN_IF_ERROR(openEmbeddedWeights(nullptr, file));
+    DSV4_RETURN_IF_ERROR(openEmbeddedWeights(executablePath(), file));
   } else {
     char path[4096];
     const char *chosen = options.weightsPath;
@@ -95,56 +121,114 @@ Status Engine::openWeights(const EngineOptions &options) {
                      "model again",
                      (long long)root->limits.weight_bytes,
                      (unsigned long long)file.bytes);
-  return options.verify || root->weights_mode == 1 ? verifyWeights()
-                                                   : okStatus();
+  return okStatus();
 }
 
-Status Engine::reserveMemory(const EngineOptions &options) {
+Engine::Plan Engine::makePlan(const EngineOptions &options,
+                              int64_t tokens) const {
   const dsv4_limits &limits = root->limits;
-  int64_t tokens = options.context ? options.context : limits.max_context;
   int64_t blocks = roundUp(tokens, DSV4_CONTEXT_BLOCK) / DSV4_CONTEXT_BLOCK;
+  Plan p;
+  p.context = blocks * DSV4_CONTEXT_BLOCK;
+  // Whole pages, so that reset() can give a slot's memory back.
+  p.stateStride = roundUp(evaluate(limits.state_bytes, blocks), 4096);
+  p.scratchStride = roundUp(evaluate(limits.scratch_bytes, blocks), 4096);
+  p.bufferBytes = uint64_t(evaluate(limits.buffer_bytes, blocks));
+  Reservation &r = p.reservation;
+  p.state = r.add(uint64_t(p.stateStride) * uint64_t(slots));
+  p.buffers = r.add(p.bufferBytes);
+  p.scratch = r.add(uint64_t(p.scratchStride) * uint64_t(workerCount));
+  p.addresses = r.add(uint64_t(root->num_operands) * sizeof(void *));
+  p.lengths = r.add(uint64_t(slots) * sizeof(int64_t));
+  p.rows = r.add(6 * uint64_t(limits.max_step_tokens) * sizeof(int32_t));
+  p.extra = r.add(options.extraBytes);
+  return p;
+}
+
+Status Engine::checkMemory(const Plan &p) const {
+  MemoryLimits limits = readMemoryLimits();
+  uint64_t weights = uint64_t(root->limits.weight_bytes);
+  uint64_t state = uint64_t(p.stateStride) * uint64_t(slots);
+  uint64_t needed = p.reservation.bytes();
+  // Mapped weights are page cache: they take address space, and memory only as
+  // far as there is some.
+  bool isAddressSpace = needed + weights > limits.addressSpace;
+  bool isMemory = needed > limits.available;
+  if (!p.reservation.isTooLarge() && !isAddressSpace && !isMemory)
+    return okStatus();
+  uint64_t left = isMemory ? limits.available : limits.addressSpace;
+  auto mib = [](uint64_t bytes) {
+    return static_cast<unsigned long long>((bytes + (1 << 20) - 1) >> 20);
+  };
+  return makeError(
+      Code::OutOfMemory,
+      "too little memory: needs %llu MiB for state (%lld sequences of %lld "
+      "tokens), %llu MiB for buffers and scratch, %llu MiB to map weights; "
+      "%llu MiB available (%s); use --context N with fewer tokens%s",
+      mib(state), (long long)slots, (long long)p.context, mib(needed - state),
+      mib(weights), mib(left),
+      isMemory ? limits.availableBy : "limit of address space",
+      slots > 1 ? " or --sequences N" : "");
+}
+
+/// Chooses the context, before anything is mapped.
+Status Engine::planMemory(const EngineOptions &options) {
+  int64_t tokens = options.context ? options.context : root->limits.max_context;
+  plan = makePlan(options, tokens);
+  Status status = checkMemory(plan);
+  while (!status.isOk() && !options.context && tokens / 2 >= smallestContext) {
+    tokens /= 2;
+    plan = makePlan(options, tokens);
+    status = checkMemory(plan);
+  }
+  return status;
+}
+
+Status Engine::takeMemory() {
+  Reservation &r = plan.reservation;
+  DSV4_RETURN_IF_ERROR(r.reserve());
+  step.context = plan.context;
+  step.state_stride = plan.stateStride;
+  state = (char *)r.address(plan.state);
+  lengths = (int64_t *)r.address(plan.lengths);
+  rows = (int32_t *)r.address(plan.rows);
   Spaces spaces;
-  step.context = blocks * DSV4_CONTEXT_BLOCK;
-  step.state_stride = roundUp(evaluate(limits.state_bytes, blocks), 4096);
-  spaces.scratchStride = roundUp(evaluate(limits.scratch_bytes, blocks), 4096);
-  uint64_t perSlot = step.state_stride, perWorker = spaces.scratchStride;
-  size_t statePart = reservation.add(perSlot * slots);
-  size_t bufferPart = reservation.add(evaluate(limits.buffer_bytes, blocks));
-  size_t scratchPart = reservation.add(perWorker * pool.threads());
-  size_t addressPart = reservation.add(root->num_operands * sizeof(void *));
-  size_t lengthPart = reservation.add(slots * sizeof(int64_t));
-  size_t rowPart =
-      reservation.add(6 * limits.max_step_tokens * sizeof(int32_t));
-  extraPart = reservation.add(options.extraBytes);
-  DSV4_RETURN_IF_ERROR(reservation.reserve());
-  state = (char *)reservation.address(statePart);
-  lengths = (int64_t *)reservation.address(lengthPart);
-  rows = (int32_t *)reservation.address(rowPart);
   spaces.weights = file.data;
   spaces.state = state;
-  spaces.buffers = reservation.address(bufferPart);
-  spaces.scratch = reservation.address(scratchPart);
-  executor.open(*root, spaces, blocks,
-                (void **)reservation.address(addressPart), pool);
+  spaces.buffers = r.address(plan.buffers);
+  spaces.scratch = r.address(plan.scratch);
+  spaces.scratchStride = plan.scratchStride;
+  executor.open(*root, spaces, plan.context / DSV4_CONTEXT_BLOCK,
+                (void **)r.address(plan.addresses), pool);
   return okStatus();
 }
 
 Status Engine::open(const dsv4_program &program, const EngineOptions &options) {
   root = &program;
   DSV4_RETURN_IF_ERROR(checkOptions(options));
-  DSV4_RETURN_IF_ERROR(
-      pool.start(options.threads ? options.threads : defaultThreads()));
-  DSV4_RETURN_IF_ERROR(openWeights(options));
-  return reserveMemory(options);
+  workerCount = options.threads ? options.threads : defaultThreads();
+  DSV4_RETURN_IF_ERROR(planMemory(options));
+  DSV4_RETURN_IF_ERROR(pool.start(workerCount));
+  Status status = openWeights(options);
+  if (status.isOk())
+    status = takeMemory();
+  if (!status.isOk())
+    close();
+  return status;
 }
 
 void Engine::close() {
   pool.stop();
+  plan.reservation.release();
   closeWeights(file);
 }
 
 void Engine::reset(int64_t slot) {
-  // Rows beyond the length are never read, so nothing needs clearing.
+  // Rows beyond the length are never read; this is about the memory, and about
+  // snapshots that hold the same bytes for the same tokens.
+  if (lengths[slot] > 0)
+    madvise(state + slot * step.state_stride, size_t(step.state_stride),
+            MADV_DONTNEED);
   lengths[slot] = 0;
 }
 
@@ -210,7 +294,8 @@ void Engine::save(int64_t slot, void *to) const {
   const char *from = state + slot * step.state_stride;
   SnapshotHeader header = {
       SnapshotMagic, programHash(*root), uint64_t(step.state_stride),
-      step.context,  lengths[slot],      xxh64(from, step.state_stride)};
+      step.context,  lengths[slot],      0};
+  header.hash = snapshotHash(header, from);
   memcpy(to, &header, sizeof(header));
   memcpy((char *)to + sizeof(header), from, step.state_stride);
 }
@@ -231,8 +316,8 @@ Status Engine::restore(int64_t slot, const void *from, uint64_t bytes) {
   if (header.program != programHash(*root) || header.context != step.context)
     return makeError(Code::Mismatch,
                      "snapshot: taken from another model or context");
-  if (header.hash != xxh64(data, header.bytes))
-    return makeError(Code::Corrupt, "snapshot: the state is damaged");
+  if (header.hash != snapshotHash(header, data))
+    return makeError(Code::Corrupt, "snapshot: header or state is damaged");
   memcpy(state + slot * step.state_stride, data, header.bytes);
   lengths[slot] = header.length;
   return okStatus();

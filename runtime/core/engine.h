@@ -14,8 +14,12 @@
 
 namespace dsv4 {
 
+/// Below this, a default context is refused instead of being made smaller.
+inline constexpr int64_t smallestContext = 4096;
+
 struct EngineOptions {
-  int64_t context = 0;   // tokens; 0: the compiled maximum, or what fits
+  int64_t context = 0;   // tokens; 0: the compiled maximum, or what fits (but
+                         // no fewer than smallestContext)
   int64_t sequences = 1; // slots, at most the compiled maximum
   int threads = 0;       // 0: defaultThreads()
   bool verify = false;   // check embedded weights against their hashes
@@ -40,11 +44,12 @@ public:
   const WeightsFile &weights() const { return file; }
   ThreadPool &workers() { return pool; }
   Executor &phases() { return executor; }
-  void *extra() const { return reservation.address(extraPart); }
-  uint64_t reservedBytes() const { return reservation.bytes(); }
+  void *extra() const { return plan.reservation.address(plan.extra); }
+  uint64_t reservedBytes() const { return plan.reservation.bytes(); }
 
   /// Tokens that slot holds.
   int64_t length(int64_t slot) const { return lengths[slot]; }
+  /// Empties the slot and gives its memory back: as at start, it reads as zero.
   void reset(int64_t slot);
 
   /// Feeds `count` <= maxStepTokens() tokens; logits of the last `outputs` <=
@@ -68,19 +73,31 @@ private:
   Status checkOptions(const EngineOptions &options);
   Status openWeights(const EngineOptions &options);
   Status verifyWeights();
-  Status reserveMemory(const EngineOptions &options);
+  /// Sizes and offsets of everything for this context.
+  struct Plan {
+    Reservation reservation;
+    int64_t context = 0; // rounded up to whole blocks
+    int64_t stateStride = 0, scratchStride = 0;
+    uint64_t bufferBytes = 0;
+    size_t state = 0, buffers = 0, scratch = 0, addresses = 0, lengths = 0;
+    size_t rows = 0, extra = 0;
+  };
+  Plan makePlan(const EngineOptions &options, int64_t tokens) const;
+  Status checkMemory(const Plan &plan) const;
+  Status planMemory(const EngineOptions &options);
+  Status takeMemory();
 
   const dsv4_program *root = nullptr;
   WeightsFile file;
   ThreadPool pool;
   Executor executor;
-  Reservation reservation;
+  Plan plan;
   dsv4_step step = {};
   int64_t slots = 1;
+  int workerCount = 1;
   int64_t *lengths = nullptr;
   char *state = nullptr;
   int32_t *rows = nullptr; // six arrays of maxStepTokens
-  size_t extraPart = 0;
 };
 
 } // namespace dsv4

@@ -60,6 +60,7 @@ private:
   Error gatherFacts();
   Error compile(std::string &Object);
   Error link(StringRef Object, std::string &Elf);
+  Error checkWeights();
   Error streamWeights(PayloadWriter &Writer);
   Error writeEmbedded();
   Error writeSidecar();
@@ -253,7 +254,7 @@ Error Compilation::link(StringRef Object, std::string &Elf) {
   return Error::success();
 }
 
-Error Compilation::streamWeights(PayloadWriter &Writer) {
+Error Compilation::checkWeights() {
   Show.begin("check weights");
   if (Error E = Source->checkNumbers([&](uint64_t Done, uint64_t Total) {
         Show.bytes(Done, Total);
@@ -261,6 +262,10 @@ Error Compilation::streamWeights(PayloadWriter &Writer) {
       }))
     return E;
   Show.end();
+  return Error::success();
+}
+
+Error Compilation::streamWeights(PayloadWriter &Writer) {
   Show.begin("pack weights");
   Error E = packWeights(
       program(),
@@ -337,6 +342,12 @@ Error Compilation::run() {
                               "alone use --plan or --compile-to codegen");
   if (Error E = gatherFacts())
     return E;
+  // What can fail cheaply fails first: the place of the output, then the data.
+  if (auto Probe = AtomicFile::create(O.output); !Probe)
+    return Probe.takeError();
+  if (last() == Phase::Link)
+    if (Error E = checkWeights())
+      return E;
   if (last() == Phase::Link)
     return O.weights == WeightsMode::Embed ? writeEmbedded() : writeSidecar();
   std::string Object;

@@ -218,14 +218,15 @@ Error SafetensorsFile::checkLayout(uint64_t DataBytes) {
               return std::tie(A.Begin, A.End, A.Name) <
                      std::tie(B.Begin, B.End, B.Name);
             });
-  uint64_t At = 0;
-  const TensorInfo *Before = nullptr;
-  for (const TensorInfo &T : Tensors) {
+  for (const TensorInfo &T : Tensors)
     if (T.End > DataBytes)
       return fail(Path,
                   "tensor {0} ends at byte {1} of {2}; the file is incomplete, "
                   "fetch it again",
                   T.Name, T.End, DataBytes);
+  uint64_t At = 0;
+  const TensorInfo *Before = nullptr;
+  for (const TensorInfo &T : Tensors) {
     if (T.Begin < At)
       return fail(Path, "tensors {0} and {1} overlap", Before->Name, T.Name);
     if (T.Begin > At)

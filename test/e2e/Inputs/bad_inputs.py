@@ -203,7 +203,7 @@ def output_cases():
         print("disk full: skipped, mounting a small file system needs root")
     toml = os.path.join(work, "bad.toml")
     with open(toml, "w") as f:
-        f.write("[profile]\nname = \"x\"\nspeeed = 3\n")
+        f.write("target = \"cpu:x86-64\"\ndate = \"x\"\nspeeed = 3\n")
     refused("profile key", ["compile-model", checkpoint, "--profile", toml,
                             "-o", os.path.join(work, "x")],
             "bad.toml:3", "speeed", absent=os.path.join(work, "x"))

@@ -12,7 +12,7 @@ import sys
 
 # target, CPU flags it needs (names of /proc/cpuinfo)
 LEVELS = [
-    ("cpu:generic-x86-64", []),
+    ("cpu:x86-64", []),
     ("cpu:x86-64-v3", ["avx2", "fma"]),
     ("cpu:x86-64-v4", ["avx512f", "avx512bw", "avx512vl", "avx512dq"]),
     ("native", []),

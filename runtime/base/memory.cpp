@@ -35,8 +35,7 @@ Status Reservation::reserve() {
                      "MiB, %llu MiB are left; use a smaller --context",
                      (unsigned long long)(total >> 20),
                      (unsigned long long)(left >> 20));
-  constexpr uint64_t huge = 2u << 20;
-  void *got = mmap(nullptr, total + huge, PROT_READ | PROT_WRITE,
+  void *got = mmap(nullptr, total + alignment, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (got == MAP_FAILED)
     return makeSystemError(Code::OutOfMemory, errno,
@@ -44,8 +43,9 @@ Status Reservation::reserve() {
                            "smaller --context",
                            (unsigned long long)(total >> 20));
   mapping = got;
-  mappingBytes = total + huge;
-  memory = (char *)(((uintptr_t)got + huge - 1) & ~(uintptr_t)(huge - 1));
+  mappingBytes = total + alignment;
+  memory =
+      (char *)(((uintptr_t)got + alignment - 1) & ~(uintptr_t)(alignment - 1));
   madvise(memory, total, MADV_HUGEPAGE); // advice: failing is no error
   return okStatus();
 }

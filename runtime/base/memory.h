@@ -22,6 +22,9 @@ uint64_t availableMemory();
 /// Collects sizes, then hands out addresses in the same order.
 class Reservation {
 public:
+  /// Of the first part: that of a huge page.
+  static constexpr uint64_t alignment = 2u << 20;
+
   /// Adds a part of `bytes` and returns its number; 64-byte aligned. Overflow
   /// makes reserve() fail.
   size_t add(uint64_t bytes);

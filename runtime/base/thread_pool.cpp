@@ -106,7 +106,7 @@ Status ThreadPool::start(int threads) {
                      MaxThreads, threads);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 4u << 20);
+  pthread_attr_setstacksize(&attributes, StackBytes);
   count = threads;
   spins = threads <= allowedProcessors() ? Spins : 0;
   for (int i = 1; i < threads; ++i) {

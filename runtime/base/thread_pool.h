@@ -26,6 +26,7 @@ public:
   using Job = void (*)(void *context, int worker, int64_t begin, int64_t end);
 
   static constexpr int MaxThreads = 1024;
+  static constexpr uint64_t StackBytes = 4u << 20; // of one worker
 
   /// Starts threads - 1 workers; the caller is worker 0. Once per process.
   Status start(int threads);

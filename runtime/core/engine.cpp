@@ -151,8 +151,10 @@ Status Engine::checkMemory(const Plan &p) const {
   uint64_t state = uint64_t(p.stateStride) * uint64_t(slots);
   uint64_t needed = p.reservation.bytes();
   // Mapped weights are page cache: they take address space, and memory only as
-  // far as there is some.
-  bool isAddressSpace = needed + weights > limits.addressSpace;
+  // far as there is some. Stacks and alignment take address space too.
+  uint64_t mapped = needed + weights + Reservation::alignment +
+                    uint64_t(workerCount) * ThreadPool::StackBytes;
+  bool isAddressSpace = mapped > limits.addressSpace;
   bool isMemory = needed > limits.available;
   if (!p.reservation.isTooLarge() && !isAddressSpace && !isMemory)
     return okStatus();
@@ -163,10 +165,10 @@ Status Engine::checkMemory(const Plan &p) const {
   return makeError(
       Code::OutOfMemory,
       "too little memory: needs %llu MiB for state (%lld sequences of %lld "
-      "tokens), %llu MiB for buffers and scratch, %llu MiB to map weights; "
-      "%llu MiB available (%s); use --context N with fewer tokens%s",
+      "tokens), %llu MiB for buffers and scratch, %llu MiB to map weights and "
+      "stacks; %llu MiB available (%s); use --context N with fewer tokens%s",
       mib(state), (long long)slots, (long long)p.context, mib(needed - state),
-      mib(weights), mib(left),
+      mib(mapped - needed), mib(left),
       isMemory ? limits.availableBy : "limit of address space",
       slots > 1 ? " or --sequences N" : "");
 }

@@ -55,6 +55,11 @@ bool store(const FlagSpec &spec, const char *value) {
     *static_cast<int *>(spec.to) = int(n);
     return *value && !*end && n > 0 && n <= ThreadPool::MaxThreads;
   }
+  case FlagSpec::Count: { // from 0
+    long n = strtol(value, &end, 10);
+    *static_cast<int32_t *>(spec.to) = int32_t(n);
+    return *value && !*end && n >= 0 && n <= INT32_MAX;
+  }
   case FlagSpec::Real:
     *static_cast<float *>(spec.to) = strtof(value, &end);
     return *value && !*end;
@@ -138,7 +143,16 @@ void catchInterrupts() {
   action.sa_handler = onInterrupt;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  signal(SIGPIPE, SIG_IGN); // a closed pipe shows as a write error
+  // A closed pipe and the limit of a file's size show as write errors.
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+}
+
+int finishStdout() {
+  if (fflush(stdout) == 0 && !ferror(stdout))
+    return Done;
+  fprintf(stderr, "error: cannot write the output: %s\n", strerror(errno));
+  return Failed;
 }
 
 Status writeAll(int file, const void *bytes, size_t count) {

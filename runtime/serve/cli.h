@@ -37,7 +37,7 @@ struct Flags {
 /// A flag and where its value goes.
 struct FlagSpec {
   const char *name, *shortName; // "--temp", "-t" or null
-  enum Kind { Text, Integer, Threads, Real, Seed, Switch } kind;
+  enum Kind { Text, Integer, Threads, Count, Real, Seed, Switch } kind;
   void *to;
   const char *help;
 };
@@ -54,6 +54,9 @@ int failWith(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /// Set by Ctrl-C; a second one ends the process at once.
 bool interrupted();
 void catchInterrupts();
+
+/// Writes what stdio holds; Failed with a message if any write failed.
+int finishStdout();
 
 /// Writes all bytes or fails (closed pipe, full disk).
 Status writeAll(int file, const void *bytes, size_t count);

@@ -18,6 +18,7 @@ namespace dsv4::serve {
 namespace {
 
 constexpr int MaxList = 32, MaxRepeats = 1000;
+constexpr int64_t MaxStep = 4096; // tokens of one call
 
 struct List {
   int64_t values[MaxList];
@@ -73,7 +74,7 @@ int32_t tokenAt(int64_t i, int64_t vocab) {
 
 /// Feeds `count` tokens from position `from`, in full steps or one by one.
 Status feedTokens(Engine &engine, int64_t from, int64_t count, int64_t chunk) {
-  static int32_t ids[4096];
+  static int32_t ids[MaxStep];
   for (int64_t at = 0; at < count && !interrupted();) {
     int64_t part = count - at < chunk ? count - at : chunk;
     for (int64_t i = 0; i < part; ++i)
@@ -87,6 +88,7 @@ Status feedTokens(Engine &engine, int64_t from, int64_t count, int64_t chunk) {
 
 Status runTest(Engine &engine, Test &test) {
   int64_t step = engine.maxStepTokens();
+  step = step < MaxStep ? step : MaxStep;
   for (int i = -1; i < test.repeats && !interrupted(); ++i) { // -1: warm-up
     engine.reset(0);
     DSV4_RETURN_IF_ERROR(feedTokens(engine, 0, test.depth, step));
@@ -252,7 +254,8 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
                         depths, printed);
   if (!strcmp(f.format, "json"))
     printf("\n]\n");
-  return status.isOk() ? int(Done) : failWith(status);
+  int written = finishStdout();
+  return status.isOk() ? written : failWith(status);
 }
 
 } // namespace dsv4::serve

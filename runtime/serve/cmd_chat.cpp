@@ -52,13 +52,15 @@ int64_t commonPrefix(Generator &g) {
   return fedCount = 0;
 }
 
-/// Appends the answer's text as the assistant's message.
-bool keepAnswer(Generator &g, int64_t first) {
+/// Appends the answer's text as the assistant's message. Reasoning is dropped,
+/// as the official form does with that of earlier turns.
+bool keepAnswer(Generator &g, int64_t first, bool isThinking) {
   char *start = conversation + used;
   size_t room = sizeof(conversation) - used, size = 0;
   for (int64_t i = first; i < g.numIds(); ++i) {
     std::string_view piece = g.tokenizer.piece(g.ids()[i]);
-    if (g.tokenizer.isControl(g.ids()[i]))
+    isThinking = isThinking && g.ids()[i] != g.chatTokens.thinkEnd;
+    if (isThinking || g.tokenizer.isControl(g.ids()[i]))
       continue;
     if (piece.size() > room - size)
       return false;
@@ -84,7 +86,7 @@ Status turn(Generator &g, const Flags &flags, const char *line, size_t bytes) {
     memcpy(fedIds, g.ids(), size_t(fedCount) * sizeof(int32_t));
   else
     fedCount = 0;
-  if (!keepAnswer(g, promptIds))
+  if (!keepAnswer(g, promptIds, flags.think))
     return makeError(Code::OutOfMemory, "the conversation is full; use /reset");
   return status;
 }
@@ -140,7 +142,7 @@ int chatCommand(const dsv4_program &program, int argc, char **argv) {
        "most tokens of one answer"},
       {"--temp", nullptr, FlagSpec::Real, &f.sampler.temperature,
        "temperature; 0: always the likeliest token"},
-      {"--top-k", nullptr, FlagSpec::Threads, &f.sampler.topK,
+      {"--top-k", nullptr, FlagSpec::Count, &f.sampler.topK,
        "keep the k likeliest tokens"},
       {"--top-p", nullptr, FlagSpec::Real, &f.sampler.topP,
        "keep the likeliest tokens of this share"},

@@ -85,7 +85,7 @@ int infoCommand(const dsv4_program &program, int argc, char **argv) {
     return failWith(status);
   (f.json ? printJson : printText)(program, weights, context);
   closeWeights(weights);
-  return fflush(stdout) == 0 ? Done : Failed;
+  return finishStdout();
 }
 
 } // namespace dsv4::serve

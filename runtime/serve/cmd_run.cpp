@@ -82,7 +82,7 @@ int runCommand(const dsv4_program &program, int argc, char **argv) {
        "control tokens"},
       {"--temp", nullptr, FlagSpec::Real, &f.sampler.temperature,
        "temperature; 0: always the likeliest token"},
-      {"--top-k", nullptr, FlagSpec::Threads, &f.sampler.topK,
+      {"--top-k", nullptr, FlagSpec::Count, &f.sampler.topK,
        "keep the k likeliest tokens"},
       {"--top-p", nullptr, FlagSpec::Real, &f.sampler.topP,
        "keep the likeliest tokens of this share"},

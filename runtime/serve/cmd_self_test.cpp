@@ -175,7 +175,8 @@ int selfTestCommand(const dsv4_program &program, int argc, char **argv) {
   failures += checkAnswers(engine);
   printf("%s\n", failures ? "FAILED" : "passed");
   engine.close();
-  return failures ? Failed : Done;
+  int written = finishStdout();
+  return failures ? int(Failed) : written;
 }
 
 } // namespace dsv4::serve

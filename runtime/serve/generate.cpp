@@ -67,8 +67,10 @@ Status Generator::open(const dsv4_program &program, const Flags &flags,
     error = text::ChatTokens::resolve(tokenizer, chatTokens);
   DSV4_RETURN_IF_ERROR(textStatus(error));
   textRoom = 2 * textBytes + 4096;
-  idRoom = int64_t(text::Tokenizer::maxTokens(textRoom)) +
-           program.limits.max_step_tokens;
+  // The prompt, and behind it an answer that fills the context.
+  int64_t context = flags.context ? flags.context : program.limits.max_context;
+  idRoom = int64_t(text::Tokenizer::maxTokens(textRoom)) + context +
+           DSV4_CONTEXT_BLOCK;
   uint64_t scratchBytes = text::Tokenizer::maxScratchBytes(textRoom);
   uint64_t samplerBytes =
       text::samplerScratchBytes(size_t(program.limits.vocab));
@@ -122,14 +124,19 @@ Status Generator::encodeChat(std::span<const text::ChatMessage> messages,
 }
 
 Status Generator::print(int32_t token, bool showControl) {
-  if (tokenizer.isControl(token) && !showControl)
-    return okStatus();
+  if (tokenizer.isControl(token) && !showControl) {
+    if (!isThinking || token != chatTokens.thinkEnd)
+      return okStatus();
+    DSV4_RETURN_IF_ERROR(flushText());
+    isThinking = false;
+    return writeAll(2, "\n", 1);
+  }
   std::string_view piece = tokenizer.piece(token);
   char out[4096];
   for (size_t at = 0; at < piece.size(); at += 1024) {
     std::string_view part = piece.substr(at, 1024);
     size_t bytes = stream.push(part, out);
-    DSV4_RETURN_IF_ERROR(writeAll(1, out, bytes));
+    DSV4_RETURN_IF_ERROR(writeAll(isThinking ? 2 : 1, out, bytes));
   }
   return okStatus();
 }
@@ -137,7 +144,19 @@ Status Generator::print(int32_t token, bool showControl) {
 Status Generator::flushText() {
   char out[64];
   size_t bytes = stream.finish(out);
-  return writeAll(1, out, bytes);
+  return writeAll(isThinking ? 2 : 1, out, bytes);
+}
+
+Status Generator::prefill(int64_t from) {
+  int64_t most = engine.maxStepTokens();
+  for (int64_t at = from; at < idCount; at += most) {
+    if (interrupted())
+      return makeError(Code::Interrupted, "interrupted");
+    int64_t part = idCount - at < most ? idCount - at : most;
+    DSV4_RETURN_IF_ERROR(
+        engine.feed(0, idBuffer + at, part, at + part == idCount));
+  }
+  return okStatus();
 }
 
 Status Generator::answer(int64_t from, int64_t limit, const Flags &flags) {
@@ -152,10 +171,11 @@ Status Generator::answer(int64_t from, int64_t limit, const Flags &flags) {
     limit = room;
   double start = seconds();
   fed = idCount - from;
-  DSV4_RETURN_IF_ERROR(engine.prefill(0, idBuffer + from, fed));
+  DSV4_RETURN_IF_ERROR(prefill(from));
   prefillTime = seconds() - start;
   start = seconds();
   newTokens = 0;
+  isThinking = flags.think && !flags.raw;
   while (newTokens < limit && !interrupted()) {
     text::SampleResult sampled =
         text::sample({engine.logits(0), size_t(engine.vocab())}, flags.sampler,

@@ -31,7 +31,8 @@ public:
   int64_t numIds() const { return idCount; }
 
   /// Feeds ids [from, numIds()), then generates up to `limit` tokens (negative:
-  /// to the end of the context) onto stdout. Stops at EOS and on Ctrl-C.
+  /// to the end of the context) onto stdout; reasoning goes to stderr, so that
+  /// the answer stands alone. Stops at EOS and on Ctrl-C.
   Status answer(int64_t from, int64_t limit, const Flags &flags);
 
   int64_t generated() const { return newTokens; }
@@ -45,6 +46,8 @@ public:
 private:
   Status print(int32_t token, bool showControl);
   Status flushText();
+  /// Bounded so that Ctrl-C is seen between two steps.
+  Status prefill(int64_t from);
 
   int32_t *idBuffer = nullptr;
   int64_t idCount = 0, idRoom = 0;
@@ -53,6 +56,7 @@ private:
   std::span<std::byte> scratch, samplerScratch;
   text::ChatSegment *segments = nullptr;
   text::Utf8Stream stream;
+  bool isThinking = false;
   int64_t newTokens = 0, fed = 0;
   double prefillTime = 0, decodeTime = 0;
 };

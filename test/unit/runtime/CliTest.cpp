@@ -1,0 +1,251 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The commands that need no text, run in an executable made of the runtime and
+// the hand-written program: linked with libc and libm alone, right answers,
+// readable output, clear errors, nothing half-written.
+
+#include "FakeProgram.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+struct Result {
+  int code;
+  std::string out, err;
+};
+
+std::string readFile(const fs::path &path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class CliTest : public testing::Test {
+protected:
+  void SetUp() override {
+    std::string name =
+        testing::UnitTest::GetInstance()->current_test_info()->name();
+    work = fs::path(DSV4_BINARY_DIR) / "test/unit/cli" / name;
+    fs::remove_all(work);
+    fs::create_directories(work);
+    for (int32_t i = 0; i < 70; ++i)
+      tokens.push_back((i * 31 + 5) % fake::vocab);
+    writeTokens("good", R"({"tokens":{"dtype":"I32","shape":[70],)"
+                        R"("data_offsets":[0,280]}})");
+  }
+
+  /// Header length as it is, or `length` in its place.
+  void writeTokens(const std::string &name, std::string header,
+                   uint64_t length = 0) {
+    header.resize((header.size() + 7) / 8 * 8, ' ');
+    std::ofstream out(work / name, std::ios::binary);
+    length = length ? length : header.size();
+    out.write(reinterpret_cast<const char *>(&length), 8);
+    out << header;
+    out.write(reinterpret_cast<const char *>(tokens.data()),
+              static_cast<std::streamsize>(4 * tokens.size()));
+  }
+
+  Result shell(const std::string &command) {
+    std::string all = "cd " + work.string() + " && { " + command +
+                      "; } > stdout 2> stderr < /dev/null";
+    int status = system(all.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status),
+            readFile(work / "stdout"), readFile(work / "stderr")};
+  }
+  Result run(const std::string &arguments) {
+    return shell(std::string(FAKE_EXECUTABLE) + " " + arguments);
+  }
+
+  fs::path work;
+  std::vector<int32_t> tokens;
+};
+
+TEST_F(CliTest, NeedsLibcAndLibmAlone) {
+  Result r = shell(std::string("LC_ALL=C ldd ") + FAKE_EXECUTABLE);
+  ASSERT_EQ(r.code, 0) << r.err;
+  std::istringstream lines(r.out);
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_TRUE(line.find("libc.so") != std::string::npos ||
+                line.find("libm.so") != std::string::npos ||
+                line.find("linux-vdso") != std::string::npos ||
+                line.find("ld-linux") != std::string::npos)
+        << line;
+}
+
+TEST_F(CliTest, LogitsForAnyChunkThreadsAndRestore) {
+  std::string expected;
+  for (size_t n = 1; n <= tokens.size(); ++n)
+    for (int64_t v = 0; v < fake::vocab; ++v) {
+      float x = fake::expectedLogit(tokens.data(), static_cast<int64_t>(n), v);
+      expected.append(reinterpret_cast<const char *>(&x), 4);
+    }
+  for (std::string flags : {"", "--chunk 1", "--chunk 7 --threads 3",
+                            "--threads 8", "--save-state-at 33 --chunk 20"}) {
+    Result r = run("logits --tokens good -o out " + flags);
+    ASSERT_EQ(r.code, 0) << flags << r.err;
+    std::string file = readFile(work / "out");
+    uint64_t length;
+    ASSERT_GT(file.size(), 8u);
+    memcpy(&length, file.data(), 8);
+    json header = json::parse(file.substr(8, length));
+    EXPECT_EQ(header["logits"]["dtype"], "F32");
+    EXPECT_EQ(header["logits"]["shape"], json({70, fake::vocab}));
+    EXPECT_TRUE(file.substr(8 + length) == expected) << flags;
+    EXPECT_FALSE(fs::exists(work / "out.part"));
+  }
+}
+
+TEST_F(CliTest, BadTokenFiles) {
+  const char *good = R"({"tokens":{"dtype":"I32","shape":[70],)";
+  auto entry = [&](const char *rest) { return std::string(good) + rest; };
+  writeTokens("length63", entry(R"("data_offsets":[0,280]}})"), 1ull << 63);
+  writeTokens("lengthBeyond", entry(R"("data_offsets":[0,280]}})"), 4000);
+  writeTokens("outOfRange", entry(R"("data_offsets":[0,284]}})"));
+  writeTokens("far", entry(R"("data_offsets":[18446744073709551336,0]}})"));
+  writeTokens("reversed", entry(R"("data_offsets":[280,0]}})"));
+  writeTokens("misfit", entry(R"("data_offsets":[0,276]}})"));
+  writeTokens("noOffsets", entry(R"("x":1}})"));
+  writeTokens("cut", R"({"tokens":{"dtype":"I32","shape":[70)");
+  writeTokens("dtype", R"({"tokens":{"dtype":"F32","shape":[70],)"
+                       R"("data_offsets":[0,280]}})");
+  writeTokens("rank", R"({"tokens":{"dtype":"I32","shape":[7,10],)"
+                      R"("data_offsets":[0,280]}})");
+  writeTokens("huge", R"({"tokens":{"dtype":"I32","shape":)"
+                      R"([4611686018427387974],"data_offsets":[0,280]}})");
+  writeTokens("name", R"({"token":{"dtype":"I32","shape":[70],)"
+                      R"("data_offsets":[0,280]}})");
+  writeTokens("other", R"({"tokens":{"dtype":"F32"},"b":{"dtype":"I32",)"
+                       R"("shape":[70],"data_offsets":[0,280]}})");
+  std::ofstream(work / "empty").close();
+  std::ofstream(work / "short") << "1234567";
+  tokens[3] = -7;
+  writeTokens("badToken", entry(R"("data_offsets":[0,280]}})"));
+  for (const char *name :
+       {"length63", "lengthBeyond", "outOfRange", "far", "reversed", "misfit",
+        "noOffsets", "cut", "dtype", "rank", "huge", "name", "other", "empty",
+        "short", "badToken", "missing", "."}) {
+    Result r = run(std::string("logits --tokens ") + name + " -o out");
+    EXPECT_TRUE(r.code == 1 || r.code == 2) << name << " " << r.code;
+    EXPECT_EQ(r.err.rfind("error: ", 0), 0u) << name << ": " << r.err;
+    EXPECT_FALSE(fs::exists(work / "out")) << name;
+    EXPECT_FALSE(fs::exists(work / "out.part")) << name;
+  }
+}
+
+TEST_F(CliTest, OutputThatCannotBeWritten) {
+  Result r = run("logits --tokens good -o nowhere/out");
+  EXPECT_EQ(r.code, 1);
+  EXPECT_NE(r.err.find("nowhere/out"), std::string::npos) << r.err;
+  // 1024 bytes: the limit of a file's size stands in for a full disk.
+  r = shell(std::string("ulimit -f 1; exec ") + FAKE_EXECUTABLE +
+            " logits --tokens good -o out");
+  EXPECT_EQ(r.code, 1);
+  EXPECT_NE(r.err.find("File too large"), std::string::npos) << r.err;
+  EXPECT_FALSE(fs::exists(work / "out"));
+  EXPECT_FALSE(fs::exists(work / "out.part"));
+  for (const char *where : {"/dev/full", "&-"}) {
+    r = run(std::string("bench -p 8 -n 0 -r 1 -o json >") + where);
+    EXPECT_EQ(r.code, 1) << where;
+    EXPECT_NE(r.err.find("cannot write"), std::string::npos) << r.err;
+  }
+}
+
+TEST_F(CliTest, BenchSpeaksLikeLlamaBench) {
+  Result r = run("bench -p 16,40 -n 5 -d 0,8 -r 3 -t 1,2 -o json");
+  ASSERT_EQ(r.code, 0) << r.err;
+  json all = json::parse(r.out);
+  ASSERT_EQ(all.size(), 12u);
+  for (const json &test : all) {
+    for (const char *key :
+         {"build_commit", "model_type", "model_size", "n_prompt", "n_gen",
+          "n_depth", "n_threads", "test_time", "avg_ns", "stddev_ns", "avg_ts",
+          "stddev_ts", "samples_ns", "samples_ts"})
+      EXPECT_TRUE(test.contains(key)) << key;
+    ASSERT_EQ(test["samples_ns"].size(), 3u);
+    double sum = 0;
+    for (double ns : test["samples_ns"]) {
+      EXPECT_GT(ns, 0);
+      sum += ns;
+    }
+    EXPECT_NEAR(test["avg_ns"].get<double>(), sum / 3, 1);
+    EXPECT_EQ(test["n_prompt"].get<int>() == 0, test["n_gen"].get<int>() != 0);
+  }
+  EXPECT_EQ(all[5]["n_gen"], 5);
+  EXPECT_EQ(all[5]["n_depth"], 8);
+  EXPECT_EQ(all[6]["n_threads"], 2);
+
+  r = run("bench -p 16 -n 4 -r 1 -o jsonl");
+  std::istringstream lines(r.out);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count)
+    EXPECT_TRUE(json::parse(line).contains("avg_ts"));
+  EXPECT_EQ(count, 2);
+  r = run("bench -p 16 -n 4 -d 8 -r 1");
+  EXPECT_NE(r.out.find("| pp16 @ d8 |"), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("| tg4 @ d8 |"), std::string::npos) << r.out;
+  r = run("bench -p 16 -n 4 -r 1 -o csv");
+  EXPECT_EQ(std::count(r.out.begin(), r.out.end(), '\n'), 3) << r.out;
+}
+
+TEST_F(CliTest, UsageErrors) {
+  for (const char *arguments :
+       {"", "frobnicate", "logits", "logits --tokens", "logits --nonsense",
+        "bench -p x", "bench -r 0", "bench -o xml", "bench -t 0x",
+        "logits --tokens good -o out --threads 0",
+        "logits --tokens good -o out --context 2000"}) {
+    Result r = run(arguments);
+    EXPECT_EQ(r.code, 2) << arguments << ": " << r.err;
+    EXPECT_FALSE(r.err.empty()) << arguments;
+    EXPECT_TRUE(r.out.empty()) << arguments << r.out;
+  }
+}
+
+TEST_F(CliTest, HelpAndVersion) {
+  for (const char *arguments :
+       {"--help", "run --help", "chat --help", "logits --help", "bench --help",
+        "info --help", "self-test --help", "--version"}) {
+    Result r = run(arguments);
+    EXPECT_EQ(r.code, 0) << arguments;
+    EXPECT_GT(r.out.size(), 10u) << arguments;
+    EXPECT_TRUE(r.err.empty()) << arguments << r.err;
+  }
+}
+
+TEST_F(CliTest, NoTokenizerIsSaid) {
+  Result r = run("run -p hello");
+  EXPECT_NE(r.code, 0);
+  EXPECT_NE(r.err.find("--no-tokenizer"), std::string::npos) << r.err;
+}
+
+TEST_F(CliTest, CtrlC) {
+  pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    execl(FAKE_EXECUTABLE, FAKE_EXECUTABLE, "bench", "-n", "900", "-r", "1000",
+          "-o", "jsonl", nullptr);
+    _exit(99);
+  }
+  usleep(200000);
+  kill(child, SIGINT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+}
+
+} // namespace

@@ -121,7 +121,9 @@ Status Engine::openWeights(const EngineOptions &options) {
                      "model again",
                      (long long)root->limits.weight_bytes,
                      (unsigned long long)file.bytes);
-  return okStatus();
+  // A file of its own is easily cut or swapped, so it is always read whole.
+  bool isChecked = options.verify || root->weights_mode == 1;
+  return isChecked ? verifyWeights() : okStatus();
 }
 
 Engine::Plan Engine::makePlan(const EngineOptions &options,

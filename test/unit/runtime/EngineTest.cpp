@@ -8,13 +8,18 @@
 #include "runtime/core/engine.h"
 #include "FakeProgram.h"
 #include "runtime/base/cpu_features.h"
+#include "runtime/base/hash.h"
+#include "runtime/core/payload_format.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -103,8 +108,17 @@ TEST(Engine, SlotsAreIndependent) {
   std::vector<int32_t> a = someTokens(60), b(a.rbegin(), a.rend());
   Engine engine;
   ASSERT_TRUE(engine.open(fake::program(), withThreads(2, 2)).isOk());
-  std::vector<float> first = feedAll(engine, 0, a, 20);
-  std::vector<float> second = feedAll(engine, 1, b, 9);
+  std::vector<float> first, second;
+  for (size_t at = 0; at < a.size(); at += 20) { // in turns
+    auto feed = [&](int64_t slot, const std::vector<int32_t> &all,
+                    std::vector<float> &rows) {
+      std::vector<int32_t> part(all.begin() + at, all.begin() + at + 20);
+      std::vector<float> more = feedAll(engine, slot, part, 9);
+      rows.insert(rows.end(), more.begin(), more.end());
+    };
+    feed(0, a, first);
+    feed(1, b, second);
+  }
   EXPECT_EQ(first, expectedRows(a));
   EXPECT_EQ(second, expectedRows(b));
   engine.reset(1);
@@ -199,6 +213,82 @@ TEST(Engine, DefaultContextShrinksToWhatFits) {
   EXPECT_GE(engine.context(), smallestContext);
   EXPECT_LT(engine.context(), int64_t{1} << 30);
   engine.close();
+}
+
+/// A weights file as compiler/link writes it, of two chunks.
+std::string writeSidecar(const dsv4_program &program) {
+  std::string payload(static_cast<size_t>(program.limits.weight_bytes), 'w');
+  dsv4_sidecar_header header = {};
+  header.magic = DSV4_SIDECAR_MAGIC;
+  header.version = DSV4_PAYLOAD_VERSION;
+  header.abi_version = DSV4_ABI_VERSION;
+  header.payload_offset = DSV4_PAYLOAD_ALIGN;
+  header.payload_bytes = payload.size();
+  header.file_bytes =
+      DSV4_PAYLOAD_ALIGN + payload.size() + 16 + sizeof(dsv4_payload_footer);
+  memcpy(header.payload_sha256, program.weights_hash, 32);
+  header.header_hash =
+      xxh64(&header, offsetof(dsv4_sidecar_header, header_hash));
+  uint64_t hashes[2] = {xxh64(payload.data(), DSV4_CHUNK_BYTES),
+                        xxh64(payload.data() + DSV4_CHUNK_BYTES,
+                              payload.size() - DSV4_CHUNK_BYTES)};
+  dsv4_payload_footer footer = {};
+  footer.magic = DSV4_FOOTER_MAGIC;
+  footer.version = DSV4_PAYLOAD_VERSION;
+  footer.abi_version = DSV4_ABI_VERSION;
+  footer.payload_bytes = payload.size();
+  footer.chunk_bytes = DSV4_CHUNK_BYTES;
+  footer.num_chunks = 2;
+  footer.table_offset = payload.size();
+  footer.table_hash = xxh64(hashes, 16);
+  memcpy(footer.payload_sha256, program.weights_hash, 32);
+  footer.footer_hash =
+      xxh64(&footer, offsetof(dsv4_payload_footer, footer_hash));
+  std::string path = std::string(DSV4_BINARY_DIR) + "/test/unit/engine.weights";
+  std::filesystem::create_directories(std::string(DSV4_BINARY_DIR) +
+                                      "/test/unit");
+  std::ofstream out(path, std::ios::binary);
+  std::string head(DSV4_PAYLOAD_ALIGN, '\0');
+  memcpy(head.data(), &header, sizeof(header));
+  out << head << payload;
+  out.write(reinterpret_cast<char *>(hashes), 16);
+  out.write(reinterpret_cast<char *>(&footer), sizeof(footer));
+  return path;
+}
+
+TEST(Engine, ChecksASidecarBeforeUse) {
+  dsv4_program program = fake::program();
+  program.weights_mode = 1;
+  program.limits.weight_bytes = DSV4_CHUNK_BYTES + 4096;
+  std::string path = writeSidecar(program);
+  for (int threads : {1, 3}) {
+    EngineOptions options = withThreads(threads);
+    options.weightsPath = path.c_str();
+    Engine engine;
+    Status status = engine.open(program, options);
+    ASSERT_TRUE(status.isOk()) << status.message;
+    EXPECT_EQ(engine.weights().data[DSV4_CHUNK_BYTES], 'w');
+    engine.close();
+    for (int64_t at : {int64_t{0}, int64_t{DSV4_CHUNK_BYTES + 4095}}) {
+      std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+      file.seekp(DSV4_PAYLOAD_ALIGN + at);
+      file.put('v');
+      file.close();
+      std::string text = openError(program, options, Code::Corrupt);
+      EXPECT_NE(text.find("damaged"), std::string::npos) << text;
+      file.open(path, std::ios::binary | std::ios::in | std::ios::out);
+      file.seekp(DSV4_PAYLOAD_ALIGN + at);
+      file.put('w');
+    }
+  }
+  dsv4_program other = program;
+  other.weights_hash[0] ^= 1;
+  EngineOptions options = withThreads(1);
+  options.weightsPath = path.c_str();
+  openError(other, options, Code::Mismatch);
+  options.weightsPath = "/nowhere/weights";
+  std::string text = openError(program, options, Code::NotFound);
+  EXPECT_NE(text.find("/nowhere/weights"), std::string::npos) << text;
 }
 
 // In a child, because the limit stays.

@@ -47,9 +47,24 @@ uint32_t cpuFeatures() {
   return found;
 }
 
+void cpuName(char *name, size_t room) {
+  uint32_t words[13] = {};
+  for (uint32_t leaf = 0; leaf < 3; ++leaf)
+    if (!__get_cpuid(0x80000002u + leaf, &words[4 * leaf], &words[4 * leaf + 1],
+                     &words[4 * leaf + 2], &words[4 * leaf + 3]))
+      words[0] = 0;
+  const char *text = reinterpret_cast<const char *>(words);
+  snprintf(name, room, "%s", text + strspn(text, " "));
+}
+
 #else
 
 uint32_t cpuFeatures() { return 0; }
+
+void cpuName(char *name, size_t room) {
+  if (room)
+    name[0] = 0;
+}
 
 #endif
 

@@ -9,12 +9,17 @@
 
 #include "runtime/base/status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 namespace dsv4 {
 
 /// Mask of dsv4_cpu_feature (runtime/abi/program.h) that CPU and kernel offer.
 uint32_t cpuFeatures();
+
+/// The processor's own name, such as "Intel(R) Xeon(R) ..."; empty if it has
+/// none. `room` is 64 bytes or more.
+void cpuName(char *name, size_t room);
 
 /// Unsupported, naming the missing features, unless all of `needed` are there.
 /// `hidden` is a comma-separated list of features to take as missing (tests).

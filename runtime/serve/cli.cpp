@@ -136,6 +136,17 @@ int failWith(const char *format, ...) {
   return Usage;
 }
 
+EngineOptions engineOptions(const Flags &flags) {
+  EngineOptions options;
+  options.context = flags.context;
+  options.sequences = flags.sequences;
+  options.threads = flags.threads;
+  options.verify = flags.verify;
+  options.weightsPath = flags.weights;
+  options.hiddenCpuFeatures = getenv("DSV4_HIDE_CPU_FEATURES");
+  return options;
+}
+
 bool interrupted() { return signalled; }
 
 void catchInterrupts() {

@@ -151,6 +151,8 @@ int chatCommand(const dsv4_program &program, int argc, char **argv) {
       {"--seed", nullptr, FlagSpec::Seed, &f.sampler.seed, "random seed"},
       {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
       {"--threads", "-t", FlagSpec::Threads, &f.threads, "worker threads"},
+      {"--verify", nullptr, FlagSpec::Switch, &f.verify,
+       "check the weights against their hashes first"},
       {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
   int code;
   if (!parseFlags(argc, argv, "chat", "talk in several turns; one line a turn",

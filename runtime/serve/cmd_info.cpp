@@ -69,7 +69,11 @@ int infoCommand(const dsv4_program &program, int argc, char **argv) {
                   sizeof(specs) / sizeof(*specs), &code))
     return code;
   int64_t most = program.limits.max_context;
-  int64_t context = f.context > 0 && f.context < most ? f.context : most;
+  if (f.context < 0 || f.context > most)
+    return failWith("info: --context: at most %lld tokens were planned, got "
+                    "%lld; compile with a larger --context",
+                    (long long)most, (long long)f.context);
+  int64_t context = f.context ? f.context : most;
   WeightsFile weights;
   char path[4096];
   Status status = okStatus();

@@ -59,6 +59,8 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
       {"--sequences", nullptr, FlagSpec::Integer, &f.sequences, "state slots"},
       {"--save-state-at", nullptr, FlagSpec::Integer, &f.saveStateAt,
        "save, forget and restore the sequence after this many tokens"},
+      {"--verify", nullptr, FlagSpec::Switch, &f.verify,
+       "check the weights against their hashes first"},
       {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
   int code;
   if (!parseFlags(argc, argv, "logits", "logits of given tokens", specs,
@@ -66,19 +68,19 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
     return code;
   if (!f.tokens || !f.output)
     return failWith("logits: expected --tokens FILE and -o FILE");
+  if (f.chunk < 0)
+    return failWith("logits: --chunk: expected at least 1 token");
   TokenFile file;
   if (Status s = openTokens(f.tokens, file); !s.isOk())
     return failWith(s);
-  EngineOptions options;
+  EngineOptions options = engineOptions(f);
   // As much state as the sequence needs: the file says how long it is.
   int64_t most = program.limits.max_context;
   options.context = f.context           ? f.context
                     : file.count < most ? file.count
                                         : most;
-  options.threads = f.threads;
-  options.sequences =
-      f.saveStateAt >= 0 ? program.limits.max_sequences : f.sequences;
-  options.weightsPath = f.weights;
+  if (f.saveStateAt >= 0) // restored into another slot where there is one
+    options.sequences = program.limits.max_sequences;
   if (f.saveStateAt >= 0) // room for one snapshot, rounded generously
     options.extraBytes =
         evaluate(program.limits.state_bytes, (options.context + 127) / 128) +

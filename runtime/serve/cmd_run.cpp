@@ -92,6 +92,7 @@ int runCommand(const dsv4_program &program, int argc, char **argv) {
       {"--ignore-eos", nullptr, FlagSpec::Switch, &f.ignoreEos,
        "go on behind the end token"},
       {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
+      {"--sequences", nullptr, FlagSpec::Integer, &f.sequences, "state slots"},
       {"--threads", "-t", FlagSpec::Threads, &f.threads, "worker threads"},
       {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"},
       {"--verify", nullptr, FlagSpec::Switch, &f.verify,

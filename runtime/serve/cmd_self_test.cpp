@@ -165,11 +165,9 @@ int selfTestCommand(const dsv4_program &program, int argc, char **argv) {
   if (!parseFlags(argc, argv, "self-test", "is this executable sound here?",
                   specs, sizeof(specs) / sizeof(*specs), &code))
     return code;
-  EngineOptions options;
+  EngineOptions options = engineOptions(f);
   int64_t most = program.limits.max_context;
   options.context = f.context ? f.context : most < 4096 ? most : 4096;
-  options.threads = f.threads;
-  options.weightsPath = f.weights;
   options.verify = true;
   Engine engine;
   if (Status status = engine.open(program, options); !status.isOk())

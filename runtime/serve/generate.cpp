@@ -74,12 +74,7 @@ Status Generator::open(const dsv4_program &program, const Flags &flags,
   uint64_t scratchBytes = text::Tokenizer::maxScratchBytes(textRoom);
   uint64_t samplerBytes =
       text::samplerScratchBytes(size_t(program.limits.vocab));
-  EngineOptions options;
-  options.context = flags.context;
-  options.sequences = flags.sequences;
-  options.threads = flags.threads;
-  options.verify = flags.verify;
-  options.weightsPath = flags.weights;
+  EngineOptions options = engineOptions(flags);
   options.extraBytes = roundUp64(idRoom * 4) + roundUp64(textRoom) +
                        roundUp64(scratchBytes) + roundUp64(samplerBytes) +
                        MaxSegments * sizeof(text::ChatSegment);

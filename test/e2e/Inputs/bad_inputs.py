@@ -221,6 +221,11 @@ def interrupt_case(name, command, wait, absent=None):
     say(name, code == 130 and not left, f"[{code}] left {left}")
 
 
+def cpu_flags():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        return next((x for x in f if x.startswith("flags")), "").split()
+
+
 def executable_cases():
     exe = os.path.join(work, "exe")
     subprocess.run(["compile-model", checkpoint, "-o", exe, "--context",
@@ -244,6 +249,9 @@ def executable_cases():
             [exe, "run", "--raw", "-p", "word " * 3000], "context")
     refused("too little memory",
             ["bash", "-c", f"ulimit -v 60000; {exe} run -p hi"], "memory")
+    feature = "avx512f" if "avx512f" in cpu_flags() else "avx2"
+    refused("CPU without a feature", [exe, "run", "-p", "hi"], feature,
+            "--target", env={**os.environ, "DSV4_HIDE_CPU_FEATURES": feature})
     interrupt_case("Ctrl-C while generating",
                    [exe, "run", "--raw", "-n", "900", "--temp", "0.0",
                     "--ignore-eos", "-p", "ROMEO:\n"], 0.3)

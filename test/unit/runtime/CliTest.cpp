@@ -172,10 +172,12 @@ TEST_F(CliTest, BenchSpeaksLikeLlamaBench) {
   ASSERT_EQ(all.size(), 12u);
   for (const json &test : all) {
     for (const char *key :
-         {"build_commit", "model_type", "model_size", "n_prompt", "n_gen",
-          "n_depth", "n_threads", "test_time", "avg_ns", "stddev_ns", "avg_ts",
+         {"build_commit", "build_number", "cpu_info", "model_filename",
+          "model_type", "model_size", "n_batch", "n_prompt", "n_gen", "n_depth",
+          "n_threads", "test_time", "avg_ns", "stddev_ns", "avg_ts",
           "stddev_ts", "samples_ns", "samples_ts"})
       EXPECT_TRUE(test.contains(key)) << key;
+    EXPECT_EQ(test["model_filename"], "RuntimeFakeExecutable");
     ASSERT_EQ(test["samples_ns"].size(), 3u);
     double sum = 0;
     for (double ns : test["samples_ns"]) {
@@ -200,6 +202,8 @@ TEST_F(CliTest, BenchSpeaksLikeLlamaBench) {
   EXPECT_NE(r.out.find("| tg4 @ d8 |"), std::string::npos) << r.out;
   r = run("bench -p 16 -n 4 -r 1 -o csv");
   EXPECT_EQ(std::count(r.out.begin(), r.out.end(), '\n'), 3) << r.out;
+  EXPECT_EQ(r.out.rfind("build_commit,build_number,cpu_info,", 0), 0u);
+  EXPECT_NE(r.out.find(",\"16\",\"0\",\"0\",\""), std::string::npos) << r.out;
 }
 
 TEST_F(CliTest, UsageErrors) {
@@ -207,6 +211,7 @@ TEST_F(CliTest, UsageErrors) {
        {"", "frobnicate", "logits", "logits --tokens", "logits --nonsense",
         "bench -p x", "bench -r 0", "bench -o xml", "bench -t 0x",
         "logits --tokens good -o out --threads 0",
+        "logits --tokens good -o out --chunk -1", "info --context 1025",
         "logits --tokens good -o out --context 2000"}) {
     Result r = run(arguments);
     EXPECT_EQ(r.code, 2) << arguments << ": " << r.err;

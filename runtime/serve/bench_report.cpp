@@ -1,0 +1,205 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See bench_report.h. A row is a list of named fields, printed in the order of
+// the list in every format that has names.
+
+#include "runtime/serve/bench_report.h"
+
+#include "runtime/base/cpu_features.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+namespace dsv4::serve {
+namespace {
+
+struct Mean {
+  double average = 0, deviation = 0;
+};
+
+/// Average and sample deviation, as llama-bench reports them.
+template <class F> Mean meanOf(const BenchTest &test, F value) {
+  Mean m;
+  for (int i = 0; i < test.repeats; ++i)
+    m.average += value(i) / test.repeats;
+  double sum = 0;
+  for (int i = 0; i < test.repeats; ++i)
+    sum += (value(i) - m.average) * (value(i) - m.average);
+  if (test.repeats > 1)
+    m.deviation = __builtin_sqrt(sum / (test.repeats - 1));
+  return m;
+}
+
+constexpr const char *fieldNames[] = {
+    "build_commit", "build_number",   "cpu_info",   "backends",   "target",
+    "identity",     "model_filename", "model_type", "model_size", "n_batch",
+    "n_ctx",        "n_threads",      "n_prompt",   "n_gen",      "n_depth",
+    "test_time",    "avg_ns",         "stddev_ns",  "avg_ts",     "stddev_ts"};
+constexpr int numFields = sizeof(fieldNames) / sizeof(*fieldNames);
+
+/// A field's text, and whether JSON needs quotes around it.
+struct Field {
+  char text[512];
+  bool isText;
+};
+
+/// Fields in the order of fieldNames.
+struct Row {
+  Field fields[numFields];
+  int used = 0;
+
+  void add(const char *text) {
+    snprintf(fields[used].text, sizeof(fields[used].text), "%s", text);
+    fields[used++].isText = true;
+  }
+  void add(int64_t value) {
+    snprintf(fields[used].text, sizeof(fields[used].text), "%lld",
+             (long long)value);
+    fields[used++].isText = false;
+  }
+  void add(double value, int digits) {
+    snprintf(fields[used].text, sizeof(fields[used].text), "%.*f", digits,
+             value);
+    fields[used++].isText = false;
+  }
+};
+
+/// In quotes: JSON escapes by backslash, CSV doubles a quote.
+void printQuoted(const char *text, bool isJson) {
+  putchar('"');
+  for (; *text; ++text) {
+    if (!isJson && *text == '"')
+      putchar('"');
+    if (isJson && (*text == '"' || *text == '\\'))
+      putchar('\\');
+    putchar(static_cast<unsigned char>(*text) < 32 ? ' ' : *text);
+  }
+  putchar('"');
+}
+
+void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
+  char cpu[64], file[512], when[32] = "";
+  cpuName(cpu, sizeof(cpu));
+  ssize_t length = readlink("/proc/self/exe", file, sizeof(file) - 1);
+  file[length > 0 ? length : 0] = 0;
+  const char *slash = strrchr(file, '/');
+  time_t now = time(nullptr);
+  struct tm utc;
+  strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+  row.add("dsv4c " DSV4_VERSION);
+  row.add(int64_t(p.abi_version));
+  row.add(cpu);
+  row.add("CPU");
+  row.add(p.target);
+  row.add(p.identity);
+  row.add(slash ? slash + 1 : file);
+  row.add("deepseek4");
+  row.add(p.limits.weight_bytes);
+  row.add(p.limits.max_step_tokens);
+  row.add(t.context);
+  row.add(int64_t(t.threads));
+  row.add(t.prompt);
+  row.add(t.gen);
+  row.add(t.depth);
+  row.add(when);
+  Mean ns = meanOf(t, [&](int i) { return t.samples[i] * 1e9; });
+  Mean ts = meanOf(t, [&](int i) { return t.rate(i); });
+  row.add(ns.average, 0);
+  row.add(ns.deviation, 0);
+  row.add(ts.average, 6);
+  row.add(ts.deviation, 6);
+}
+
+void printJson(const Row &row, const BenchTest &t) {
+  putchar('{');
+  for (int i = 0; i < numFields; ++i) {
+    printf("\"%s\": ", fieldNames[i]);
+    if (row.fields[i].isText)
+      printQuoted(row.fields[i].text, true);
+    else
+      fputs(row.fields[i].text, stdout);
+    fputs(", ", stdout);
+  }
+  fputs("\"samples_ns\": [", stdout);
+  for (int i = 0; i < t.repeats; ++i)
+    printf("%s%.0f", i ? ", " : "", t.samples[i] * 1e9);
+  fputs("], \"samples_ts\": [", stdout);
+  for (int i = 0; i < t.repeats; ++i)
+    printf("%s%.6f", i ? ", " : "", t.rate(i));
+  fputs("]}", stdout);
+}
+
+void printMarkdown(const dsv4_program &p, const BenchTest &t) {
+  char name[64];
+  snprintf(name, sizeof(name), "%s%lld", t.prompt ? "pp" : "tg",
+           (long long)t.tokens());
+  if (t.depth)
+    snprintf(name + strlen(name), sizeof(name) - strlen(name), " @ d%lld",
+             (long long)t.depth);
+  Mean ts = meanOf(t, [&](int i) { return t.rate(i); });
+  printf("| %s | %.2f GiB | CPU | %d | %s | %.2f ± %.2f |\n", p.identity,
+         double(p.limits.weight_bytes) / (1 << 30), t.threads, name, ts.average,
+         ts.deviation);
+}
+
+} // namespace
+
+bool readBenchFormat(const char *name, BenchFormat &format) {
+  constexpr const char *names[] = {"md", "csv", "json", "jsonl"};
+  for (int i = 0; i < 4; ++i)
+    if (!strcmp(name, names[i])) {
+      format = static_cast<BenchFormat>(i);
+      return true;
+    }
+  return false;
+}
+
+void printBenchHeader(BenchFormat format) {
+  if (format == BenchFormat::Markdown)
+    fputs("| model | size | backend | threads | test | t/s |\n"
+          "| --- | ---: | --- | ---: | ---: | ---: |\n",
+          stdout);
+  if (format == BenchFormat::Csv)
+    for (int i = 0; i < numFields; ++i)
+      printf("%s%s", fieldNames[i], i + 1 < numFields ? "," : "\n");
+  if (format == BenchFormat::Json)
+    fputs("[\n", stdout);
+}
+
+void printBenchTest(BenchFormat format, const dsv4_program &program,
+                    const BenchTest &test, int number) {
+  static Row row;
+  row.used = 0;
+  fillRow(program, test, row);
+  switch (format) {
+  case BenchFormat::Markdown:
+    printMarkdown(program, test);
+    break;
+  case BenchFormat::Csv:
+    for (int i = 0; i < numFields; ++i) {
+      printQuoted(row.fields[i].text, false);
+      putchar(i + 1 < numFields ? ',' : '\n');
+    }
+    break;
+  case BenchFormat::Json:
+    if (number)
+      fputs(",\n", stdout);
+    fputs("  ", stdout);
+    printJson(row, test);
+    break;
+  case BenchFormat::JsonLines:
+    printJson(row, test);
+    putchar('\n');
+  }
+  fflush(stdout);
+}
+
+void printBenchFooter(BenchFormat format) {
+  if (format == BenchFormat::Json)
+    fputs("\n]\n", stdout);
+}
+
+} // namespace dsv4::serve

@@ -6,11 +6,7 @@
 
 #include "runtime/text/sampler.h"
 
-#if __has_include("runtime/numerics/math.h")
 #include "runtime/numerics/math.h"
-#else
-#include "runtime/text/local_exp.h"
-#endif
 #include "runtime/text/random.h"
 
 namespace dsv4::text {

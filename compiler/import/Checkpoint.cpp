@@ -5,6 +5,7 @@
 
 #include "compiler/import/Checkpoint.h"
 
+#include "compiler/import/JsonText.h"
 #include "nlohmann/json.hpp"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
@@ -41,6 +42,10 @@ Expected<std::string> readSmallFile(const std::string &Path) {
 bool isPlainName(const std::string &Name) {
   return !Name.empty() && Name.find('/') == std::string::npos &&
          Name.find('\0') == std::string::npos && Name[0] != '.';
+}
+
+bool isDraft(StringRef OfficialName) {
+  return OfficialName.starts_with("mtp.");
 }
 
 } // namespace
@@ -93,9 +98,11 @@ Error Checkpoint::readIndex() {
     return fail(Path, "expected a JSON object with a weight_map; the file is "
                       "damaged, fetch it again");
   for (const auto &[Name, Shard] : Index["weight_map"].items()) {
+    if (officialName(Name).empty())
+      return fail(Path, "weight_map: a tensor has no name");
     if (!Shard.is_string() || !isPlainName(Shard.get<std::string>()))
       return fail(Path, "tensor {0}: expected a file name, found {1}", Name,
-                  Shard.dump());
+                  jsonText(Shard));
     ShardOf[officialName(Name)] = Shard.get<std::string>();
   }
   if (ShardOf.empty())
@@ -175,26 +182,54 @@ Error Checkpoint::checkTensor(const ExpectedTensor &Want) {
     return fail(Directory, "tensor {0} is missing: expected {1} {2}", Want.Name,
                 dtypeName(Want.Type), shapeText(Want.Shape));
   const TensorInfo &T = *Found->second.Tensor;
-  std::string Path = Found->second.File->path().str();
-  if (T.Type != Want.Type)
-    return fail(Path, "tensor {0}: expected dtype {1}, found {2}", T.Name,
-                dtypeName(Want.Type), dtypeName(T.Type));
-  if (T.Shape != Want.Shape)
-    return fail(Path, "tensor {0}: expected shape {1}, found {2}", T.Name,
-                shapeText(Want.Shape), shapeText(T.Shape));
+  if (Error E = checkShape(*Found->second.File, T, Want))
+    return E;
   ++Report.Tensors;
   Report.Bytes += T.bytes();
   Report.BytesByDType[dtypeName(T.Type).str()] += T.bytes();
   return Error::success();
 }
 
+Error Checkpoint::checkShape(const SafetensorsFile &File, const TensorInfo &T,
+                             const ExpectedTensor &Want) const {
+  if (T.Type != Want.Type)
+    return fail(File.path().str(), "tensor {0}: expected dtype {1}, found {2}",
+                T.Name, dtypeName(Want.Type), dtypeName(T.Type));
+  if (T.Shape != Want.Shape)
+    return fail(File.path().str(), "tensor {0}: expected shape {1}, found {2}",
+                T.Name, shapeText(Want.Shape), shapeText(T.Shape));
+  return Error::success();
+}
+
+Error Checkpoint::checkDraft(const SafetensorsFile &File, const TensorInfo &T,
+                             StringRef Name) {
+  int64_t Stage = -1;
+  Name.drop_front(4).split('.').first.getAsInteger(10, Stage);
+  int64_t Stages = Config.Draft == DraftKind::None ? 1 : Config.DraftStages;
+  if (Stage < 0 || Stage >= Stages)
+    return fail(File.path().str(),
+                "tensor {0} is unexpected: the config has {1} draft stages",
+                T.Name, Stages);
+  if (DraftTables.size() <= size_t(Stage))
+    DraftTables.resize(Stage + 1);
+  llvm::StringMap<ExpectedTensor> &Table = DraftTables[Stage];
+  if (Table.empty())
+    for (ExpectedTensor &Want : draftTensors(Config, Experts, Stage))
+      Table.try_emplace(Want.Name, Want);
+  auto Want = Table.find(Name);
+  if (Want == Table.end())
+    return fail(File.path().str(),
+                "tensor {0} is unexpected: no {1} draft stage {2} of {3} has "
+                "it",
+                T.Name, Config.Draft == DraftKind::DSpark ? "DSpark" : "MTP",
+                Stage, Stages);
+  ++Report.DraftTensors;
+  Report.DraftBytes += T.bytes();
+  return checkShape(File, T, Want->second);
+}
+
 Error Checkpoint::checkUnexpected() {
-  for (const auto &Entry : Tensors)
-    if (Entry.getKey().starts_with("mtp.")) {
-      ++Report.DraftTensors;
-      Report.DraftBytes += Entry.second.Tensor->bytes();
-    }
-  if (Report.Tensors + Report.DraftTensors == Tensors.size())
+  if (Report.Tensors == Tensors.size())
     return Error::success();
   llvm::StringSet<> Known;
   for (const ExpectedTensor &Want : expectedTensors(Config, Experts))
@@ -202,16 +237,27 @@ Error Checkpoint::checkUnexpected() {
   for (const auto &File : Files) // in file order: the same one every time
     for (const TensorInfo &T : File->tensors()) {
       std::string Name = officialName(T.Name);
-      if (!StringRef(Name).starts_with("mtp.") && !Known.contains(Name))
+      if (isDraft(Name)) {
+        if (Error E = checkDraft(*File, T, Name))
+          return E;
+      } else if (!Known.contains(Name)) {
         return fail(File->path().str(),
                     "tensor {0} is unexpected: the config asks for none of "
                     "that name",
                     T.Name);
+      }
     }
   return Error::success();
 }
 
 Error Checkpoint::checkTensors() {
+  // A damaged config must not make the table larger than memory.
+  uint64_t ExpertTensors = Config.NumLayers * Config.NumExperts * 6;
+  if (ExpertTensors > 2 * Tensors.size() + 100000)
+    return fail(Directory,
+                "config.json asks for {0} tensors of experts, but the shards "
+                "have {1} tensors",
+                ExpertTensors, Tensors.size());
   for (const ExpectedTensor &Want : expectedTensors(Config, Experts))
     if (Error E = checkTensor(Want))
       return E;
@@ -275,7 +321,8 @@ Error Checkpoint::checkNumbers(
     llvm::function_ref<bool(uint64_t, uint64_t)> Step) const {
   uint64_t Total = 0, Done = 0;
   auto isChecked = [](const TensorInfo &T) {
-    return T.Type == DType::F8_E8M0 || T.Type == DType::F8_E4M3;
+    return (T.Type == DType::F8_E8M0 || T.Type == DType::F8_E4M3) &&
+           !isDraft(officialName(T.Name));
   };
   for (const auto &File : Files)
     for (const TensorInfo &T : File->tensors())

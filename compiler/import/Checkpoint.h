@@ -31,6 +31,11 @@ struct ExpectedTensor {
 std::vector<ExpectedTensor> expectedTensors(const ModelConfig &Config,
                                             ExpertFormat Experts);
 
+/// Every tensor that draft stage `Stage` may have (model.md 2.2), and the
+/// copies of embedding and head that some exports keep there.
+std::vector<ExpectedTensor> draftTensors(const ModelConfig &Config,
+                                         ExpertFormat Experts, int64_t Stage);
+
 /// The official name of a tensor given in either style.
 std::string officialName(llvm::StringRef Name);
 
@@ -83,6 +88,10 @@ private:
   llvm::Error inferExperts();
   llvm::Error checkTensors();
   llvm::Error checkTensor(const ExpectedTensor &Want);
+  llvm::Error checkShape(const SafetensorsFile &File, const TensorInfo &T,
+                         const ExpectedTensor &Want) const;
+  llvm::Error checkDraft(const SafetensorsFile &File, const TensorInfo &T,
+                         llvm::StringRef Name);
   llvm::Error checkUnexpected();
 
   std::string Directory, ConfigHash, IndexHash, TokenizerHash;
@@ -90,6 +99,7 @@ private:
   ExpertFormat Experts = ExpertFormat::Fp4;
   std::vector<std::unique_ptr<SafetensorsFile>> Files;
   llvm::StringMap<Location> Tensors;
+  std::vector<llvm::StringMap<ExpectedTensor>> DraftTables; // by stage
   CheckpointReport Report;
 };
 

@@ -6,6 +6,7 @@
 
 #include "compiler/import/CheckpointConfig.h"
 
+#include "compiler/import/JsonText.h"
 #include "nlohmann/json.hpp"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -175,7 +176,7 @@ private:
         *Classes != json::array({"DeepseekV4ForCausalLM"}))
       return fail(Path,
                   "architectures: expected DeepseekV4ForCausalLM, found {0}",
-                  Classes->dump());
+                  jsonText(*Classes));
     return Error::success();
   }
 
@@ -184,7 +185,7 @@ private:
       auto Found = Root.find(Key.Name);
       if (Found != Root.end() && *Found != json::parse(Key.Value))
         return fail(Path, "{0}: expected {1}, found {2}, which is unsupported",
-                    Key.Name, Key.Value, Found->dump());
+                    Key.Name, Key.Value, jsonText(*Found));
     }
     for (const char *Key :
          {"n_group", "topk_group", "kv_lora_rank", "first_k_dense_replace"})
@@ -208,15 +209,15 @@ private:
         (Found->is_number_float() &&
          Found->get<double>() != std::floor(Found->get<double>())))
       return fail(Path, "{0}: expected an integer, found {1}", Name,
-                  Found->dump());
+                  jsonText(*Found));
     double Size = Found->get<double>();
     if (!(Size >= double(Key.Least)) || !(Size <= double(Key.Most)))
       return fail(Path, "{0}: expected {1} to {2}, found {3}", Name, Key.Least,
-                  Key.Most, Found->dump());
+                  Key.Most, jsonText(*Found));
     Config.*Key.Field = int64_t(Size);
     if (Config.*Key.Field % Key.Multiple)
       return fail(Path, "{0}: expected a multiple of {1}, found {2}", Name,
-                  Key.Multiple, Found->dump());
+                  Key.Multiple, jsonText(*Found));
     return Error::success();
   }
 
@@ -232,7 +233,7 @@ private:
     double Value = Found->is_number() ? Found->get<double>() : -1;
     if (!(Value >= Key.Least) || !(Value <= Key.Most))
       return fail(Path, "{0}: expected {1} to {2}, found {3}", Name, Key.Least,
-                  Key.Most, Found->dump());
+                  Key.Most, jsonText(*Found));
     Config.*Key.Field = Value;
     return Error::success();
   }
@@ -255,7 +256,7 @@ private:
     if (!(Value >= 1) || !(Value <= 2147483648.0) || Value != std::floor(Value))
       return fail(Path,
                   "rope scaling {0}: expected an integer from 1, found {1}",
-                  Key, Found == From.end() ? "nothing" : Found->dump());
+                  Key, Found == From.end() ? "nothing" : jsonText(*Found));
     To = int64_t(Value);
     return Error::success();
   }
@@ -272,7 +273,7 @@ private:
         Type = Scaling->find("rope_type");
       if (!Scaling->is_object() || Type == Scaling->end() || *Type != "yarn")
         return fail(Path, "rope_scaling: expected type yarn, found {0}",
-                    Scaling->dump());
+                    jsonText(*Scaling));
       for (const char *Key : {"mscale", "mscale_all_dim"})
         if (Scaling->contains(Key))
           return fail(Path, "rope_scaling.{0}: unsupported", Key);
@@ -303,7 +304,7 @@ private:
       if (!Found->is_object() ||
           (Found->contains(Key) && (*Found)[Key] != json::parse(Value)))
         return fail(Path, "quantization_config.{0}: expected {1}, found {2}",
-                    Key, Value, Found->dump());
+                    Key, Value, jsonText(*Found));
     return Error::success();
   }
 
@@ -319,14 +320,33 @@ private:
         return fail(Path,
                     "compress_ratios[{0}]: expected 0, 4 or 128, found "
                     "{1}",
-                    I, Ratio.dump());
+                    I, jsonText(Ratio));
       Config.CompressRatios.push_back(Ratio.get<int64_t>());
     }
     Config.DraftStages = Found->size() - Config.NumLayers;
     if (Root.contains("dspark_block_size"))
-      Config.Draft = DraftKind::DSpark;
-    else if (Config.DraftStages > 0)
+      return readDSpark();
+    if (Config.DraftStages > 0)
       Config.Draft = DraftKind::Mtp;
+    return Error::success();
+  }
+
+  /// What the shapes of DSpark's tensors need.
+  Error readDSpark() {
+    Config.Draft = DraftKind::DSpark;
+    auto Rank = Root.find("dspark_markov_rank");
+    double Size = Rank != Root.end() && Rank->is_number_integer()
+                      ? Rank->get<double>()
+                      : 0;
+    if (!(Size >= 1) || !(Size <= 65536))
+      return fail(Path, "dspark_markov_rank: expected 1 to 65536");
+    Config.DraftRank = int64_t(Size);
+    auto Targets = Root.find("dspark_target_layer_ids");
+    if (Targets == Root.end() || !Targets->is_array() || Targets->empty() ||
+        Targets->size() > size_t(Config.NumLayers))
+      return fail(Path, "dspark_target_layer_ids: expected 1 to {0} layers",
+                  Config.NumLayers);
+    Config.DraftTargets = Targets->size();
     return Error::success();
   }
 
@@ -340,7 +360,7 @@ private:
       Config.Experts = ExpertFormat::Fp8;
     else
       return fail(Path, "expert_dtype: expected fp4 or fp8, found {0}",
-                  Found->dump());
+                  jsonText(*Found));
     return Error::success();
   }
 
@@ -430,7 +450,7 @@ Error parseGenerationConfig(StringRef Path, StringRef Text,
     double Value = Found->is_number() ? Found->get<double>() : -1;
     if (!(Value >= 0) || !(Value <= Most))
       return fail(Path, "{0}: expected 0 to {1}, found {2}", Key, Most,
-                  Found->dump());
+                  jsonText(*Found));
     To = Value;
     return Error::success();
   };

@@ -40,6 +40,8 @@ struct ModelConfig {
   ExpertFormat Experts = ExpertFormat::Infer;
   DraftKind Draft = DraftKind::None;
   int64_t DraftStages = 0;
+  /// Of DSpark: width of the Markov head, layers that feed the first stage.
+  int64_t DraftRank = 0, DraftTargets = 0;
   /// Of generation_config.json, or the defaults.
   double Temperature = 1.0, TopP = 1.0;
   /// Keys that nothing here reads, for a warning.

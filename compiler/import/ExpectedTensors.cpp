@@ -126,6 +126,39 @@ std::vector<ExpectedTensor> expectedTensors(const ModelConfig &C,
   return Out;
 }
 
+std::vector<ExpectedTensor> draftTensors(const ModelConfig &C,
+                                         ExpertFormat Experts, int64_t Stage) {
+  std::vector<ExpectedTensor> Out;
+  Table T(Out);
+  std::string P = "mtp." + std::to_string(Stage) + ".";
+  int64_t H = C.HiddenSize;
+  addLayer(T, C, P, /*Ratio=*/0, /*Hashed=*/false, Experts);
+  bool Spark = C.Draft == DraftKind::DSpark;
+  if (!Spark) {
+    T.fp8(P + "e_proj", H, H);
+    T.fp8(P + "h_proj", H, H);
+    T.bf16(P + "enorm", {H});
+    T.bf16(P + "hnorm", {H});
+  } else if (Stage == 0) {
+    T.fp8(P + "main_proj", H, C.DraftTargets * H);
+    T.bf16(P + "main_norm", {H});
+  }
+  if (!Spark || Stage == C.DraftStages - 1) {
+    T.bf16(P + "norm", {H});
+    T.f32(P + "hc_head_fn", {C.HcMult, C.HcMult * H});
+    T.f32(P + "hc_head_base", {C.HcMult});
+    T.f32(P + "hc_head_scale", {1});
+  }
+  if (Spark && Stage == C.DraftStages - 1) {
+    T.bf16(P + "markov_head.markov_w1", {C.VocabSize, C.DraftRank});
+    T.bf16(P + "markov_head.markov_w2", {C.VocabSize, C.DraftRank});
+    T.bf16(P + "confidence_head.proj", {1, H + C.DraftRank});
+  }
+  T.bf16(P + "embed", {C.VocabSize, H});
+  T.bf16(P + "head", {C.VocabSize, H});
+  return Out;
+}
+
 /// One segment of a Hugging Face style name; `In` is the part around it.
 static StringRef officialSegment(StringRef Segment, StringRef In) {
   static const std::pair<StringRef, StringRef> Table[] = {

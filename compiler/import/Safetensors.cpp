@@ -6,6 +6,7 @@
 
 #include "compiler/import/Safetensors.h"
 
+#include "compiler/import/JsonText.h"
 #include "nlohmann/json.hpp"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -124,7 +125,7 @@ Expected<TensorInfo> readTensor(StringRef Path, const std::string &Name,
           End = smallInteger((*Offsets)[1]);
   if (Begin < 0 || End < Begin)
     return fail(Path, "tensor {0}: expected data_offsets begin <= end, got {1}",
-                Name, Offsets->dump());
+                Name, jsonText(*Offsets));
   T.Begin = Begin;
   T.End = End;
   std::optional<uint64_t> Bytes = bytesOfShape(T);

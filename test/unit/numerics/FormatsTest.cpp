@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Stored formats, exhaustively: every code decodes to its value, and rounding
-// finds the nearest grid point, to even codes in the middle.
+// Stored number formats: every code, and every place where a rounding decides:
+// the middle between two neighbours and the floats beside it.
 
 #include "runtime/numerics/formats.h"
-
-#include <gtest/gtest.h>
+#include "runtime/numerics/denormals.h"
+#include "gtest/gtest.h"
 
 #include <cmath>
 #include <vector>
@@ -15,62 +15,136 @@ using namespace dsv4::num;
 
 namespace {
 
-/// Nearest of the codes' values, the even code in the middle.
-template <class Decode> float nearest(float X, int Codes, Decode Value) {
-  int Best = 0;
-  for (int C = 1; C < Codes; ++C) {
-    double Now = std::fabs(double(Value(C)) - std::fabs(X));
-    double Before = std::fabs(double(Value(Best)) - std::fabs(X));
-    if (Now < Before || (Now == Before && C % 2 == 0))
-      Best = C;
+float next(float X) { return std::nextafterf(X, INFINITY); }
+float previous(float X) { return std::nextafterf(X, -INFINITY); }
+
+/// Checks round() between every two neighbours of an ascending grid of
+/// magnitudes, where the even code is the one with even index.
+template <class Round>
+void checkDecisions(const std::vector<float> &Grid, Round round) {
+  for (size_t I = 0; I + 1 < Grid.size(); ++I) {
+    float Low = Grid[I], High = Grid[I + 1];
+    // Exact: neighbours differ in a few upper bits.
+    float Middle = float((double(Low) + double(High)) / 2);
+    ASSERT_EQ(double(Middle), (double(Low) + double(High)) / 2);
+    float Even = I % 2 ? High : Low;
+    for (float Sign : {1.0f, -1.0f}) {
+      ASSERT_EQ(round(Sign * Low), Sign * Low);
+      ASSERT_EQ(round(Sign * Middle), Sign * Even) << Low << " " << High;
+      ASSERT_EQ(round(Sign * previous(Middle)), Sign * Low) << Middle;
+      ASSERT_EQ(round(Sign * next(Middle)), Sign * High) << Middle;
+    }
   }
-  return std::copysign(Value(Best), X);
+  ASSERT_EQ(round(Grid.back()), Grid.back());
 }
 
-TEST(Formats, E4M3DecodesByDefinition) {
-  for (int Code = 0; Code < 256; ++Code) {
-    if ((Code & 0x7f) == 0x7f)
-      continue; // NaN
-    int Exponent = Code >> 3 & 15, Mantissa = Code & 7;
-    double Value = Exponent ? std::ldexp(8 + Mantissa, Exponent - 10)
-                            : std::ldexp(Mantissa, -9);
-    EXPECT_EQ(e4m3ToFloat(Code), Code & 128 ? -Value : Value) << Code;
-    EXPECT_EQ(e4m3Code(e4m3ToFloat(Code)), Code);
-  }
+TEST(Formats, Bf16RoundsEveryNeighbourToNearestEven) {
+  std::vector<float> Grid;
+  for (uint32_t Code = 0; Code < 0x7f80; ++Code)
+    Grid.push_back(bf16ToFloat(uint16_t(Code)));
+  checkDecisions(Grid, roundBf16);
 }
 
-TEST(Formats, E2M1DecodesByDefinition) {
-  const float Values[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
-  for (int Code = 0; Code < 16; ++Code) {
-    EXPECT_EQ(e2m1ToFloat(Code), Code & 8 ? -Values[Code & 7] : Values[Code]);
-    EXPECT_EQ(e2m1Code(e2m1ToFloat(Code)), Code);
-  }
+TEST(Formats, Bf16CodesSurvive) {
+  for (uint32_t Code = 0; Code < 0x10000; ++Code)
+    if ((Code & 0x7fff) <= 0x7f80) // numbers and infinities
+      ASSERT_EQ(floatToBf16(bf16ToFloat(uint16_t(Code))), Code);
+  // Above the largest, rounding goes to infinity.
+  EXPECT_EQ(floatToBf16(0x1.fffffep+127f), 0x7f80);
+  EXPECT_EQ(floatToBf16(-0x1.fffffep+127f), 0xff80);
 }
 
-TEST(Formats, E4M3RoundsToNearestEven) {
-  for (float X = -448; X <= 448; X += 0.03125f)
-    ASSERT_EQ(roundE4M3(X), nearest(X, 127, e4m3ToFloat)) << X;
-  for (float X = -0.07f; X <= 0.07f; X += 0x1p-13f)
-    ASSERT_EQ(roundE4M3(X), nearest(X, 127, e4m3ToFloat)) << X;
-}
-
-TEST(Formats, E2M1RoundsToNearestEven) {
-  for (float X = -6; X <= 6; X += 0x1p-7f)
-    ASSERT_EQ(roundE2M1(X), nearest(X, 8, e2m1ToFloat)) << X;
-}
-
-TEST(Formats, Bf16RoundTripsAndRounds) {
-  for (uint32_t Bits = 0; Bits < 0x10000; ++Bits)
-    if ((Bits & 0x7f80) != 0x7f80) // finite
-      ASSERT_EQ(floatToBf16(bf16ToFloat(Bits)), Bits);
-  EXPECT_EQ(roundBf16(1.0f + 0x1p-8f), 1.0f);          // tie to even
-  EXPECT_EQ(roundBf16(1.0f + 3 * 0x1p-8f), 1.015625f); // tie to even
-  EXPECT_EQ(roundBf16(1.0f + 0x1.02p-8f), 1.0078125f); // above the tie
-}
-
-TEST(Formats, E8M0IsAPowerOfTwo) {
+TEST(Formats, E8m0) {
   for (int Byte = 1; Byte < 255; ++Byte)
-    EXPECT_EQ(e8m0ToFloat(Byte), std::ldexp(1.0f, Byte - 127));
+    ASSERT_EQ(e8m0ToFloat(uint8_t(Byte)), std::ldexp(1.0f, Byte - 127));
+  EXPECT_EQ(e8m0ToFloat(0), 0.0f);
+  EXPECT_FALSE(std::isfinite(e8m0ToFloat(255)));
+}
+
+/// Magnitudes of E4M3 from the definition: exponent bias 7, three bits of
+/// mantissa, code 0x7f is NaN.
+std::vector<float> e4m3Grid() {
+  std::vector<float> Grid;
+  for (int Code = 0; Code < 0x7f; ++Code) {
+    int Exponent = Code >> 3, Mantissa = Code & 7;
+    Grid.push_back(Exponent
+                       ? std::ldexp(8.0f + float(Mantissa), Exponent - 7 - 3)
+                       : std::ldexp(float(Mantissa), -6 - 3));
+  }
+  return Grid;
+}
+
+TEST(Formats, E4m3Codes) {
+  std::vector<float> Grid = e4m3Grid();
+  ASSERT_EQ(Grid.back(), 448.0f);
+  for (int Code = 0; Code < 0x7f; ++Code) {
+    ASSERT_EQ(bitsOf(e4m3ToFloat(uint8_t(Code))), bitsOf(Grid[Code]));
+    ASSERT_EQ(bitsOf(e4m3ToFloat(uint8_t(Code | 0x80))), bitsOf(-Grid[Code]));
+    ASSERT_EQ(e4m3Code(Grid[Code]), Code);
+    ASSERT_EQ(e4m3Code(-Grid[Code]), Code | 0x80);
+  }
+}
+
+TEST(Formats, E4m3RoundsEveryNeighbourToNearestEven) {
+  checkDecisions(e4m3Grid(), roundE4M3);
+  FlushDenormals Flush; // the mode that it runs in
+  checkDecisions(e4m3Grid(), roundE4M3);
+}
+
+/// Brute force: the nearest of the grid, the even code among two.
+float nearest(const std::vector<float> &Grid, float X) {
+  size_t Best = 0;
+  for (size_t I = 1; I < Grid.size(); ++I) {
+    double D = std::fabs(double(std::fabs(X)) - Grid[I]);
+    double B = std::fabs(double(std::fabs(X)) - Grid[Best]);
+    if (D < B || (D == B && I % 2 == 0))
+      Best = I;
+  }
+  return std::copysign(Grid[Best], X);
+}
+
+TEST(Formats, E4m3OfEveryBf16) {
+  std::vector<float> Grid = e4m3Grid();
+  for (uint32_t Code = 0; Code < 0x10000; ++Code) {
+    float X = bf16ToFloat(uint16_t(Code));
+    if (!(std::fabs(X) <= 448.0f))
+      continue;
+    float Q = roundE4M3(X);
+    ASSERT_EQ(bitsOf(Q), bitsOf(nearest(Grid, X))) << X;
+    ASSERT_EQ(e4m3ToFloat(e4m3Code(Q)), Q);
+  }
+}
+
+const std::vector<float> E2m1Grid = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+
+TEST(Formats, E2m1Codes) {
+  for (int Code = 0; Code < 8; ++Code) {
+    ASSERT_EQ(bitsOf(e2m1ToFloat(uint8_t(Code))), bitsOf(E2m1Grid[Code]));
+    ASSERT_EQ(bitsOf(e2m1ToFloat(uint8_t(Code | 8))), bitsOf(-E2m1Grid[Code]));
+    ASSERT_EQ(e2m1Code(E2m1Grid[Code]), Code);
+    ASSERT_EQ(e2m1Code(-E2m1Grid[Code]), Code | 8);
+  }
+}
+
+TEST(Formats, E2m1RoundsEveryNeighbourToNearestEven) {
+  checkDecisions(E2m1Grid, roundE2M1);
+  FlushDenormals Flush;
+  for (uint32_t Code = 0; Code < 0x10000; ++Code) {
+    float X = bf16ToFloat(uint16_t(Code));
+    if (std::fabs(X) <= 6.0f)
+      ASSERT_EQ(bitsOf(roundE2M1(X)), bitsOf(nearest(E2m1Grid, X))) << X;
+  }
+}
+
+TEST(Formats, DenormalsAreFlushedWhileTheScopeLives) {
+  volatile float Smallest = 0x1p-126f, Half = 0.5f, Denormal = 0x1p-130f;
+  {
+    FlushDenormals Flush;
+    EXPECT_EQ(bitsOf(Smallest * Half), 0u);           // out
+    EXPECT_EQ(bitsOf(Denormal * 0x1p+100f), 0u);      // in
+    EXPECT_EQ(bitsOf(Smallest * Half * 0x1p+9f), 0u); // in between
+  }
+  EXPECT_EQ(Smallest * Half, 0x1p-127f);
 }
 
 } // namespace

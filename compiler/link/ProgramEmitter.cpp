@@ -15,6 +15,8 @@
 #include "llvm/IR/GlobalVariable.h"
 #include "llvm/IR/Module.h"
 
+#include <array>
+
 using namespace dsv4::kern;
 using llvm::Constant;
 
@@ -72,6 +74,9 @@ private:
 
   int64_t addOperand(mlir::Value value);
   void addPhase(KernPhaseOpInterface phase, llvm::StringRef function);
+  void addProducts(mlir::Operation *phase, int64_t first);
+  void addProduct(mlir::Value x, mlir::Value w, mlir::Value y,
+                  std::array<int64_t, 4> operandNumbers, int64_t groups);
   Constant *weightIndex();
   Constant *limits();
   void fail(const llvm::Twine &what) {
@@ -83,7 +88,7 @@ private:
   llvm::LLVMContext &context;
   kern::ProgramOp program;
   const ProgramFacts &facts;
-  std::vector<Constant *> phases, operands;
+  std::vector<Constant *> phases, operands, products;
   int64_t numWeights = 0;
   std::string problem;
 };
@@ -161,6 +166,7 @@ void Tables::addPhase(KernPhaseOpInterface phase, llvm::StringRef function) {
   int64_t first = int64_t(operands.size());
   for (mlir::Value operand : phase->getOperands())
     addOperand(operand);
+  addProducts(phase, first);
   phases.push_back(
       record({module.getFunction(function), text(phase.getPhaseName()),
               text(phase->getName().stripDialect()), i32(first),
@@ -168,6 +174,50 @@ void Tables::addPhase(KernPhaseOpInterface phase, llvm::StringRef function) {
               i32(schedule.getOperand()), i64(schedule.getFactor()),
               i32(schedule.getRatio()), i32(schedule.getBlock()),
               i32(schedule.getGrain()), i32(0)}));
+}
+
+/// Operand numbers are those of x, w, y and of the lists (or -1).
+void Tables::addProduct(mlir::Value x, mlir::Value w, mlir::Value y,
+                        std::array<int64_t, 4> operandNumbers, int64_t groups) {
+  auto xType = llvm::cast<BufferType>(x.getType());
+  auto yType = llvm::cast<BufferType>(y.getType());
+  auto weight = llvm::cast<qfmt::WeightType>(w.getType());
+  llvm::ArrayRef<int64_t> shape = weight.getShape();
+  int32_t format = DSV4_TILE_BF16;
+  if (weight.getFormat() == qfmt::Format::FP4)
+    format = DSV4_TILE_FP4;
+  else if (weight.getFormat() == qfmt::Format::FP8)
+    format = DSV4_TILE_FP8;
+  bool isOfTokens =
+      operandNumbers[3] >= 0 && xType.getPer() == kern::Per::Token;
+  products.push_back(record(
+      {i32(int64_t(phases.size())), i32(operandNumbers[0]),
+       i32(operandNumbers[1]), i32(operandNumbers[2]), i32(operandNumbers[3]),
+       i32(format), i32(groups), i32(yType.getElement().isF32()),
+       i64(shape.size() == 3 ? shape[0] : 1), i64(shape[shape.size() - 2]),
+       i64(shape.back()), i64(xType.getRowBytes().fixed),
+       i64(yType.getRowBytes().fixed),
+       i64(isOfTokens ? program.getExpertsPerToken() : 1)}));
+}
+
+/// Products of a phase whose operands begin at `first` in the operand table.
+void Tables::addProducts(mlir::Operation *phase, int64_t first) {
+  if (auto linear = llvm::dyn_cast<LinearOp>(phase))
+    for (unsigned job = 0; job < linear.getNumJobs(); ++job) {
+      int64_t at = first + 3 * job;
+      addProduct(linear.getX(job), linear.getW(job), linear.getY(job),
+                 {at, at + 1, at + 2, -1}, linear.getGroups()[job]);
+    }
+  if (auto experts = llvm::dyn_cast<ExpertLinearOp>(phase)) {
+    // Operand table: x, lists, w, w_other?, y, y_other?.
+    bool hasOther = bool(experts.getWOther());
+    int64_t y = first + (hasOther ? 4 : 3);
+    addProduct(experts.getX(), experts.getW(), experts.getY(),
+               {first, first + 2, y, first + 1}, 1);
+    if (hasOther)
+      addProduct(experts.getX(), experts.getWOther(), experts.getYOther(),
+                 {first, first + 3, y + 1, first + 1}, 1);
+  }
 }
 
 Constant *Tables::weightIndex() {
@@ -240,7 +290,9 @@ llvm::Error Tables::emit(llvm::ArrayRef<std::string> functions) {
                            i32(facts.bosToken),
                            i32(facts.eosToken),
                            f32(facts.temperature),
-                           f32(facts.topP)});
+                           f32(facts.topP),
+                           array("products", products, sizeof(dsv4_product)),
+                           i64(int64_t(products.size()))});
   checkSize(root, sizeof(dsv4_program), "program");
   if (!problem.empty())
     return llvm::createStringError(problem);

@@ -128,6 +128,30 @@ typedef struct dsv4_weight_entry {
   int64_t bytes;
 } dsv4_weight_entry;
 
+/// Element format of a matrix packed in tiles of 16 rows (layout:
+/// targets/cpu/Packing.h).
+enum dsv4_tile_format {
+  DSV4_TILE_FP4 = 0,
+  DSV4_TILE_FP8 = 1,
+  DSV4_TILE_BF16 = 2,
+};
+
+/// One matrix product of a phase: enough for self-test to compute it again with
+/// scalar code. y[r, n] = sum_k x[r, g columns + k] * w[e, n, k], g the group
+/// of n. With `lists` (of dispatch) row r is a slot, and reads row
+/// r / slots_per_x_row of x.
+typedef struct dsv4_product {
+  int32_t phase;                  // into dsv4_program.phases
+  int32_t x, w, y;                // into dsv4_program.operands
+  int32_t lists;                  // into dsv4_program.operands; -1: no experts
+  int32_t format;                 // enum dsv4_tile_format
+  int32_t groups;                 // of the columns of x, and of the rows of w
+  int32_t y_is_f32;               // else BF16, as x
+  int64_t experts, rows, columns; // of w
+  int64_t x_row_bytes, y_row_bytes;
+  int64_t slots_per_x_row;
+} dsv4_product;
+
 /// The root that the compiler emits as `dsv4_program_root`.
 typedef struct dsv4_program {
   uint64_t magic;
@@ -155,6 +179,8 @@ typedef struct dsv4_program {
   int32_t eos_token;
   float temperature; // generation_config defaults
   float top_p;
+  const dsv4_product *products;
+  int64_t num_products;
 } dsv4_program;
 
 extern const dsv4_program dsv4_program_root;
@@ -169,6 +195,7 @@ static_assert(sizeof(dsv4_operand) == 24, "ABI");
 static_assert(sizeof(dsv4_step) == 88, "ABI");
 static_assert(sizeof(dsv4_phase) == 64, "ABI");
 static_assert(sizeof(dsv4_limits) == 96, "ABI");
+static_assert(sizeof(dsv4_product) == 80, "ABI");
 #endif
 
 #endif // DSV4_RUNTIME_ABI_PROGRAM_H

@@ -1,13 +1,14 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The compiled kernels against the scalar functions of runtime/numerics: phases
-// whose inputs stand alone (norms, quantisation) are run on pseudo-random rows,
-// and every bit of their output is compared.
+// The compiled quantisation against the scalar functions of runtime/numerics:
+// run on pseudo-random rows, every bit of the output is compared. Products:
+// check_products.cpp.
 
 #include "runtime/numerics/formats.h"
 #include "runtime/numerics/math.h"
 #include "runtime/serve/cli.h"
+#include "runtime/serve/random_bf16.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,14 +17,7 @@ namespace dsv4::serve {
 
 namespace {
 
-uint64_t state = 1;
-
-/// Pseudo-random BF16 in about +-8, with many magnitudes.
-uint16_t randomBf16() {
-  state = state * 6364136223846793005ull + 1442695040888963407ull;
-  float x = float(int32_t(state >> 40) - (1 << 23)) * 0x1p-20f;
-  return num::floatToBf16(x * ((state >> 20 & 7) ? 1.0f : 0x1p-9f));
-}
+RandomBf16 random;
 
 /// Fake quantisation of 128 elements (docs/numerics.md R15).
 void quantizeBlock(const uint16_t *in, uint16_t *out) {
@@ -51,7 +45,7 @@ const char *checkQuantize(Engine &engine, int64_t index) {
   auto *out = (uint16_t *)engine.phases().operand(phase.first_operand + 1);
   int64_t width = phase.items_factor * 128;
   for (int64_t i = 0; i < width; ++i)
-    in[i] = randomBf16();
+    in[i] = random.next();
   dsv4_step step = {};
   step.tokens = 1;
   engine.phases().runPhase(step, index);

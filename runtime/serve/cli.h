@@ -69,8 +69,9 @@ Status writeAll(int file, const void *bytes, size_t count);
 /// Seconds of a clock that does not jump.
 double seconds();
 
-/// Self-test of compiled kernels; the number of failures.
+/// Self-tests of compiled kernels; the number of failures.
 int checkKernels(Engine &engine);
+int checkProducts(Engine &engine);
 
 int runCommand(const dsv4_program &program, int argc, char **argv);
 int chatCommand(const dsv4_program &program, int argc, char **argv);

@@ -174,6 +174,7 @@ int selfTestCommand(const dsv4_program &program, int argc, char **argv) {
     return failWith(status);
   int failures = report("weights against their hashes", nullptr);
   failures += checkKernels(engine);
+  failures += checkProducts(engine);
   failures += checkChunking(engine);
   failures += checkAnswers(engine);
   printf("%s\n", failures ? "FAILED" : "passed");

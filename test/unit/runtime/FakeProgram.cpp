@@ -181,6 +181,8 @@ extern "C" const dsv4_program dsv4_program_root = {
     1,
     1.0f,
     1.0f,
+    nullptr,
+    0,
 };
 
 const dsv4_program &fake::program() { return dsv4_program_root; }

@@ -5,6 +5,7 @@
 
 #include "compiler/reference/Interpreter.h"
 #include "compiler/reference/OpRunner.h"
+#include "runtime/numerics/denormals.h"
 #include "runtime/numerics/formats.h"
 
 #include <atomic>
@@ -17,20 +18,6 @@ using llvm::Expected;
 namespace dsv4::reference {
 
 namespace {
-
-/// Denormals count as zero, as in the kernels, while this lives.
-class FlushDenormals {
-public:
-#if defined(__x86_64__)
-  FlushDenormals() : Before(__builtin_ia32_stmxcsr()) {
-    __builtin_ia32_ldmxcsr(Before | 0x8040);
-  }
-  ~FlushDenormals() { __builtin_ia32_ldmxcsr(Before); }
-
-private:
-  unsigned Before;
-#endif
-};
 
 /// Element values of a stored tensor.
 std::vector<float> decode(DType Type, llvm::ArrayRef<uint8_t> Bytes) {
@@ -93,7 +80,7 @@ std::string expertName(llvm::StringRef Name, int64_t E) {
 void parallelFor(int64_t N, llvm::function_ref<void(int64_t)> Body) {
   std::atomic<int64_t> Next = 0;
   auto Work = [&] {
-    FlushDenormals Flush;
+    num::FlushDenormals Flush;
     for (int64_t I; (I = Next++) < N;)
       Body(I);
   };
@@ -132,7 +119,7 @@ State &Interpreter::state(mlir::Value V) {
 }
 
 Expected<Value> Interpreter::run(llvm::ArrayRef<int32_t> Ids) {
-  FlushDenormals Flush;
+  num::FlushDenormals Flush;
   Value Tokens, Positions;
   Tokens.Shape = Positions.Shape = {int64_t(Ids.size())};
   Tokens.I.assign(Ids.begin(), Ids.end());

@@ -51,9 +51,9 @@ bool parseFlags(int argc, char **argv, const char *command, const char *summary,
 int failWith(const Status &status);
 int failWith(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/// What the flags say about the engine. The environment is read here and nowhere
-/// else: DSV4_HIDE_CPU_FEATURES=avx512f,avx2 takes features as missing, so that
-/// the refusal of an unfit CPU can be seen on a fit one.
+/// What the flags say about the engine. The environment is read here and
+/// nowhere else: DSV4_HIDE_CPU_FEATURES=avx512f,avx2 takes features as missing,
+/// so that the refusal of an unfit CPU can be seen on a fit one.
 EngineOptions engineOptions(const Flags &flags);
 
 /// Set by Ctrl-C; a second one ends the process at once.

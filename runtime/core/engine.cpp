@@ -239,6 +239,13 @@ void Engine::reset(int64_t slot) {
 Status Engine::feed(int64_t slot, const int32_t *tokens, int64_t count,
                     int64_t outputs, int64_t *phaseNanoseconds) {
   int64_t start = lengths[slot], most = root->limits.max_step_tokens;
+  if (count < 1 || count > most || outputs < 0 || outputs > count ||
+      outputs > root->limits.max_outputs)
+    return makeError(Code::InvalidArgument,
+                     "a step takes 1 to %lld tokens and up to %lld of their "
+                     "logits rows, got %lld and %lld",
+                     (long long)most, (long long)root->limits.max_outputs,
+                     (long long)count, (long long)outputs);
   if (start + count > step.context)
     return makeError(Code::InvalidArgument,
                      "the context of %lld tokens is full: %lld are there, %lld "

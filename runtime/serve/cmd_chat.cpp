@@ -80,6 +80,11 @@ Status turn(Generator &g, const Flags &flags, const char *line, size_t bytes) {
   Status status = g.answer(from, flags.predict, flags);
   if (!status.isOk() && status.code != Code::Interrupted)
     return status;
+  if (flags.verbose)
+    fprintf(stderr,
+            "prompt %lld tokens, %lld of them new, answer %lld tokens\n",
+            (long long)promptIds, (long long)(promptIds - from),
+            (long long)g.generated());
   // The last token was printed but not fed.
   fedCount = g.engine.length(0);
   if (size_t(fedCount) <= sizeof(fedIds) / sizeof(*fedIds))
@@ -153,6 +158,7 @@ int chatCommand(const dsv4_program &program, int argc, char **argv) {
       {"--threads", "-t", FlagSpec::Threads, &f.threads, "worker threads"},
       {"--verify", nullptr, FlagSpec::Switch, &f.verify,
        "check the weights against their hashes first"},
+      {"--verbose", "-v", FlagSpec::Switch, &f.verbose, "statistics on stderr"},
       {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
   int code;
   if (!parseFlags(argc, argv, "chat", "talk in several turns; one line a turn",

@@ -80,7 +80,7 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
                     : file.count < most ? file.count
                                         : most;
   if (f.saveStateAt >= 0) // restored into another slot where there is one
-    options.sequences = program.limits.max_sequences;
+    options.sequences = program.limits.max_sequences < 2 ? 1 : 2;
   if (f.saveStateAt >= 0) // room for one snapshot, rounded generously
     options.extraBytes =
         evaluate(program.limits.state_bytes, (options.context + 127) / 128) +

@@ -31,6 +31,15 @@ static int help(FILE *to) {
       dsv4_program_root.identity, dsv4_program_root.target);
   for (const auto &command : commands)
     fprintf(to, "  %-10s %s\n", command.name, command.help);
+  fputs("\nExamples:\n"
+        "  MODEL run -p 'What is the capital of France?'\n"
+        "  MODEL run -f notes.txt --system 'Answer in one line.' --temp 0\n"
+        "  MODEL run --raw -p 'Once upon a time' -n 100 --seed 7\n"
+        "  MODEL chat --context 8192\n"
+        "  MODEL logits --tokens in.safetensors -o out.safetensors\n"
+        "  MODEL bench -p 512 -n 128 -t 1,2,4 -o json\n"
+        "  MODEL self-test\n",
+        to);
   fputs("\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n",
         to);
   return to == stdout ? Done : Usage;

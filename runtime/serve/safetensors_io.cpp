@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // See safetensors_io.h. The header of a token file is scanned for the one entry
-// that is wanted; a full JSON parser is not needed for that.
+// that is wanted, by depth and strings; the rest of JSON is not looked at.
 
 #include "runtime/serve/safetensors_io.h"
 
@@ -21,17 +21,41 @@ namespace dsv4::serve {
 
 namespace {
 
-/// The value behind "key": in the object that starts at `from`; null if it is
-/// not before the object's end.
-const char *valueOf(const char *from, const char *key) {
-  const char *end = strchr(from, '}');
-  const char *at = strstr(from, key);
-  if (!at || !end || at > end)
-    return nullptr;
-  at += strlen(key);
-  while (*at == ' ' || *at == ':')
+/// Behind the string that starts at `at` (its first quote); the end of the text
+/// if it is not closed.
+const char *skipString(const char *at) {
+  for (++at; *at && *at != '"'; ++at)
+    at += *at == '\\' && at[1];
+  return *at ? at + 1 : at;
+}
+
+const char *skipSpace(const char *at) { return at + strspn(at, " \t\r\n"); }
+
+/// The value of `key` (with quotes) in the object that starts at `object`: of
+/// this object itself, not of one inside. Null if it is not there, or twice.
+const char *valueOf(const char *object, const char *key) {
+  const char *found = nullptr;
+  int depth = 0;
+  for (const char *at = object; *at;) {
+    if (*at == '"') {
+      const char *end = skipString(at), *next = skipSpace(end);
+      bool isKey = depth == 1 && *next == ':' &&
+                   size_t(end - at) == strlen(key) &&
+                   !memcmp(at, key, strlen(key));
+      if (isKey && found)
+        return nullptr;
+      if (isKey)
+        found = skipSpace(next + 1);
+      at = end;
+      continue;
+    }
+    depth += *at == '{' || *at == '[';
+    depth -= *at == '}' || *at == ']';
+    if (depth == 0)
+      return found;
     ++at;
-  return at;
+  }
+  return nullptr;
 }
 
 /// Reads "[a, b]"; false if there are not exactly `count` numbers.
@@ -66,8 +90,10 @@ Status parseTokens(const char *path, const char *bytes, uint64_t size,
         (unsigned long long)length, (unsigned long long)size);
   memcpy(header, bytes + 8, length);
   header[length] = 0;
-  const char *entry = strstr(header, "\"tokens\"");
-  const char *dtype = entry ? valueOf(entry, "\"dtype\"") : nullptr;
+  const char *object = skipSpace(header);
+  const char *entry = *object == '{' ? valueOf(object, "\"tokens\"") : nullptr;
+  const char *dtype =
+      entry && *entry == '{' ? valueOf(entry, "\"dtype\"") : nullptr;
   uint64_t shape, offsets[2];
   if (!dtype || strncmp(dtype, "\"I32\"", 5) ||
       !readNumbers(valueOf(entry, "\"shape\""), &shape, 1) ||

@@ -110,6 +110,22 @@ TEST_F(CliTest, LogitsForAnyChunkThreadsAndRestore) {
   }
 }
 
+TEST_F(CliTest, TokensAmongOtherEntries) {
+  writeTokens("others",
+              R"({"__metadata__":{"tokens":"}{\\"tokens\\":","a":"["},)"
+              R"("x":{"dtype":"F32","shape":[1],"data_offsets":[276,280]}, )"
+              R"("tokens" : {"shape":[ 69 ],"data_offsets":[0, 276],)"
+              R"("dtype" : "I32"}})");
+  writeTokens("alone", R"({"tokens":{"dtype":"I32","shape":[69],)"
+                       R"("data_offsets":[0,276]}})");
+  for (const char *name : {"others", "alone"}) {
+    Result r =
+        run(std::string("logits --tokens ") + name + " -o " + name + ".out");
+    ASSERT_EQ(r.code, 0) << r.err;
+  }
+  EXPECT_TRUE(readFile(work / "others.out") == readFile(work / "alone.out"));
+}
+
 TEST_F(CliTest, BadTokenFiles) {
   const char *good = R"({"tokens":{"dtype":"I32","shape":[70],)";
   auto entry = [&](const char *rest) { return std::string(good) + rest; };
@@ -131,14 +147,21 @@ TEST_F(CliTest, BadTokenFiles) {
                       R"("data_offsets":[0,280]}})");
   writeTokens("other", R"({"tokens":{"dtype":"F32"},"b":{"dtype":"I32",)"
                        R"("shape":[70],"data_offsets":[0,280]}})");
+  writeTokens("twice", R"({"tokens":{"dtype":"I32","shape":[70],)"
+                       R"("data_offsets":[0,280]},"tokens":{"dtype":"I32",)"
+                       R"("shape":[70],"data_offsets":[0,280]}})");
+  writeTokens("inside", R"({"__metadata__":{"tokens":{"dtype":"I32",)"
+                        R"("shape":[70],"data_offsets":[0,280]}}})");
+  writeTokens("text", R"({"tokens":"I32 \\)");
   std::ofstream(work / "empty").close();
   std::ofstream(work / "short") << "1234567";
   tokens[3] = -7;
   writeTokens("badToken", entry(R"("data_offsets":[0,280]}})"));
   for (const char *name :
-       {"length63", "lengthBeyond", "outOfRange", "far", "reversed", "misfit",
-        "noOffsets", "cut", "dtype", "rank", "huge", "name", "other", "empty",
-        "short", "badToken", "missing", "."}) {
+       {"length63",  "lengthBeyond", "outOfRange", "far",  "reversed", "misfit",
+        "noOffsets", "cut",          "dtype",      "rank", "huge",     "name",
+        "other",     "twice",        "inside",     "text", "empty",    "short",
+        "badToken",  "missing",      "."}) {
     Result r = run(std::string("logits --tokens ") + name + " -o out");
     EXPECT_TRUE(r.code == 1 || r.code == 2) << name << " " << r.code;
     EXPECT_EQ(r.err.rfind("error: ", 0), 0u) << name << ": " << r.err;

@@ -170,6 +170,22 @@ TEST(Engine, RefusesBadTokensAndAFullContext) {
   engine.close();
 }
 
+TEST(Engine, RefusesStepsBeyondWhatWasCompiled) {
+  Engine engine;
+  ASSERT_TRUE(engine.open(fake::program(), withThreads(1)).isOk());
+  std::vector<int32_t> tokens = someTokens(fake::maxStepTokens + 1);
+  auto code = [&](int64_t count, int64_t outputs) {
+    return engine.feed(0, tokens.data(), count, outputs).code;
+  };
+  EXPECT_EQ(code(0, 0), Code::InvalidArgument);
+  EXPECT_EQ(code(-1, 0), Code::InvalidArgument);
+  EXPECT_EQ(code(fake::maxStepTokens + 1, 1), Code::InvalidArgument);
+  EXPECT_EQ(code(2, 3), Code::InvalidArgument);
+  EXPECT_EQ(code(2, -1), Code::InvalidArgument);
+  EXPECT_EQ(engine.length(0), 0);
+  engine.close();
+}
+
 TEST(Engine, NamesAMissingCpuFeature) {
   dsv4_program program = fake::program();
   program.cpu_features = DSV4_CPU_FMA;

@@ -73,18 +73,22 @@ TEST(Attend, SinkTakesItsShareAndNothingElse) {
 }
 
 TEST(Attend, NumeratorIsBf16DenominatorIsNot) {
-  // Two rows with scores 0 and s: P of the second is rounded to BF16.
-  float Score = -0.3f;
-  Floats Q(32), V(32);
-  Q[0] = 1;
-  Rows R;
-  R.add(V);
-  V[0] = num::roundBf16(Score), V[1] = 1;
-  R.add(V);
-  float P = num::exp(V[0]);
-  ASSERT_NE(P, num::roundBf16(P));
-  EXPECT_EQ(attend(Q, R, 1, -1e30f)[1],
-            num::roundBf16(num::roundBf16(P) / (1.0f + P)));
+  bool NumeratorMatters = false, DenominatorMatters = false;
+  for (int I = 1; I < 400; ++I) {
+    // Two rows with scores 0 and s.
+    Floats Q(32), V(32);
+    Q[0] = 1;
+    Rows R;
+    R.add(V);
+    V[0] = num::roundBf16(float(I) * -0.0123f), V[1] = 1;
+    R.add(V);
+    float P = num::exp(V[0]), B = num::roundBf16(P);
+    float Got = attend(Q, R, 1, -1e30f)[1];
+    ASSERT_EQ(Got, num::roundBf16(B / (1.0f + P)));
+    NumeratorMatters |= Got != num::roundBf16(P / (1.0f + P));
+    DenominatorMatters |= Got != num::roundBf16(B / (1.0f + B));
+  }
+  EXPECT_TRUE(NumeratorMatters && DenominatorMatters);
 }
 
 TEST(Attend, DenominatorInGroupsOf32Rows) {
@@ -124,23 +128,44 @@ TEST(Pool, NearTheExactSoftmax) {
   EXPECT_NEAR(pool(0, G, U), Sum / Total, 1e-5);
 }
 
+/// R8 of heads of 32 with all roundings but `Without` (0 to 2; 3 leaves all).
+float indexScoreWithout(const Floats &Q, const Floats &W, const Floats &Key,
+                        int Without) {
+  auto Bf = [&](int Step, float V) {
+    return Step == Without ? V : num::roundBf16(V);
+  };
+  float Sum = 0;
+  for (size_t H = 0; H < W.size(); ++H) {
+    float D = Bf(0, num::dot(&Q[H * 32], Key.data(), nullptr, 32));
+    Sum += Bf(1, std::max(D, 0.0f) * W[H]);
+  }
+  return Bf(2, Sum);
+}
+
 TEST(IndexScore, EveryStepIsBf16) {
-  // Head 0: dot 257 -> BF16 256 (tie to even), times 1. Head 1: negative -> 0.
-  // Head 2: 1 * (1 + 2^-7); the sum 257.0078 -> BF16 258? 257.008 -> 258.
-  Floats Q(96), Key(32), W = {1, 5, 1 + 0x1p-7f};
-  Key[0] = 1, Key[1] = 1;
-  Q[0] = 256, Q[1] = 1;
-  Q[32] = -3;
-  Q[64] = 1;
-  EXPECT_EQ(num::indexScore(Q.data(), W.data(), Key.data(), 1, 32), 256.0f);
-  EXPECT_EQ(num::indexScore(Q.data(), W.data(), Key.data(), 2, 32), 256.0f);
-  EXPECT_EQ(num::indexScore(Q.data(), W.data(), Key.data(), 3, 32), 258.0f);
-  // Products are rounded one by one: 3 * (1 + 2^-7) = 3.0234 -> 3.03125.
-  Q[0] = 3, Q[1] = 0, W[0] = 1 + 0x1p-7f;
-  EXPECT_EQ(num::indexScore(Q.data(), W.data(), Key.data(), 1, 32), 3.03125f);
-  // A negative head weight counts; the relu is before it.
-  W[0] = -2;
-  EXPECT_EQ(num::indexScore(Q.data(), W.data(), Key.data(), 1, 32), -6.0f);
+  bool Matters[3] = {};
+  for (unsigned Seed = 0; Seed < 100; ++Seed) {
+    Floats Q = randomBf16(256, 300 + Seed), Key = randomBf16(32, 400 + Seed);
+    Floats W = randomBf16(8, 500 + Seed);
+    float Got = num::indexScore(Q.data(), W.data(), Key.data(), 8, 32);
+    ASSERT_EQ(Got, indexScoreWithout(Q, W, Key, 3));
+    for (int Step = 0; Step < 3; ++Step)
+      Matters[Step] |= Got != indexScoreWithout(Q, W, Key, Step);
+  }
+  for (int Step = 0; Step < 3; ++Step)
+    EXPECT_TRUE(Matters[Step]) << "rounding " << Step;
+}
+
+TEST(IndexScore, ReluComesBeforeTheHeadWeight) {
+  Floats Q(64), Key(32), W = {-2, 5};
+  Key[0] = 1, Q[0] = 3, Q[32] = -3;
+  EXPECT_EQ(num::indexScore(Q.data(), W.data(), Key.data(), 2, 32), -6.0f);
+}
+
+TEST(IndexScore, HeadsComeAscending) {
+  Floats Q(96), Key(32), W = {0x1p+24f, 1, -0x1p+24f};
+  Key[0] = Q[0] = Q[32] = Q[64] = 1;
+  EXPECT_EQ(num::indexScore(Q.data(), W.data(), Key.data(), 3, 32), 0.0f);
 }
 
 std::vector<int> largest(const Floats &Scores, int64_t K) {

@@ -72,6 +72,12 @@ TEST(MixDot, ChunksThenStreamsThenGroups) {
   EXPECT_EQ(num::mixDot(X.data(), Ones.data(), 2, 256), 1.0f);
 }
 
+TEST(MixDot, EveryChunkStartsAtZero) {
+  Floats X(256), Ones(256, 1.0f);
+  X[0] = Big, X[128] = X[160] = 1; // two chains of the second chunk
+  EXPECT_EQ(num::mixDot(X.data(), Ones.data(), 1, 256), Big + 2);
+}
+
 TEST(MixDot, ChainsOf32AddToTheChunk) {
   Floats X(128), Ones(128, 1.0f);
   X[0] = Big;
@@ -94,6 +100,8 @@ TEST(MixSquares, SixteenLanesPerChunk) {
   // Lanes 0 and 1 hold 2^24 and 1; lanes 1 and 9 meet first in the tree.
   Floats X(128);
   X[0] = 0x1p+12f, X[1] = X[9] = 1;
+  EXPECT_EQ(num::mixSquares(X.data(), 1, 128), Big + 2);
+  X[1] = X[9] = 0, X[8] = X[24] = 1; // lane 8, not 0
   EXPECT_EQ(num::mixSquares(X.data(), 1, 128), Big + 2);
   // The same lane of another stream is absorbed one by one.
   Floats Y(256);

@@ -70,6 +70,13 @@ TEST(WeightedStreams, FusedInOrderOfStreams) {
   EXPECT_EQ(Y, 1 + 0x1p-6f);
 }
 
+TEST(WeightedStreams, ProductsAreNotRounded) {
+  Floats X = {-1, 1 + 0x1p-7f}, Pre = {1 + 0x1p-7f + 0x1p-20f, 1 + 0x1p-20f};
+  float Y;
+  num::weightedStreams(X.data(), Pre.data(), &Y, 2, 1);
+  EXPECT_EQ(Y, 0x1p-27f);
+}
+
 TEST(CloseSublayer, FirstIndexOfTheMixIsTheSource) {
   // Two streams of two values; only comb[0][1] is set.
   Floats Out = {10, 20}, X = {1, 2, 3, 4}, Post = {0.5f, 2};

@@ -43,6 +43,18 @@ TEST(WeighExperts, SharesWithoutBiasTimesScale) {
   EXPECT_LT(Weights[2], 1.0f);
 }
 
+TEST(WeighExperts, DivisionComesBeforeTheScale) {
+  bool Matters = false;
+  const int32_t Ids[] = {0, 1};
+  for (float S = 0.1f; S < 3; S += 0.07f) {
+    Floats Scores = {S, 0.7f}, Weights(2);
+    num::weighExperts(Scores.data(), Ids, 2, 1.5f, Weights.data());
+    ASSERT_EQ(Weights[0], S / (S + 0.7f) * 1.5f);
+    Matters |= Weights[0] != S * 1.5f / (S + 0.7f);
+  }
+  EXPECT_TRUE(Matters);
+}
+
 TEST(Swiglu, ClampsGateFromAboveAndUpFromBoth) {
   float At10 = num::roundBf16(10 * num::sigmoid(10) * 10);
   EXPECT_EQ(num::swiglu(50, 50, 1, 10), At10);

@@ -50,18 +50,34 @@ TEST(RmsNorm, InPlace) {
   EXPECT_EQ(X, Y);
 }
 
+/// R12 of a head with all roundings but `Without` (0 to 4; 5 leaves all).
+Floats headNormWithout(const Floats &X, float Eps, int Without) {
+  auto Bf = [&](int Step, float V) {
+    return Step == Without ? V : num::roundBf16(V);
+  };
+  float Lanes[16] = {};
+  for (size_t I = 0; I < X.size(); ++I)
+    Lanes[I % 16] += Bf(0, X[I] * X[I]);
+  float Mean = Bf(1, num::treeSum(Lanes) / float(X.size()));
+  float R = Bf(3, 1.0f / std::sqrt(Bf(2, Mean + Eps)));
+  Floats Y;
+  for (float V : X)
+    Y.push_back(Bf(4, V * R));
+  return Y;
+}
+
 TEST(HeadNorm, EveryStepIsBf16) {
-  // Squares of 1 + 2^-7 lose their last bit: 1 + 2^-6 in BF16.
-  Floats X(16, 1 + 0x1p-7f), Y(16);
-  num::headNorm(X.data(), Y.data(), 16, 1e-6f);
-  float Root = num::roundBf16(1.0f / std::sqrt(1 + 0x1p-6f));
-  EXPECT_EQ(Y[0], num::roundBf16(X[0] * Root));
-  // The mean is rounded before eps is added: 2^-8 of the mean vanishes.
-  Floats One(16, 1.0f);
-  num::headNorm(One.data(), Y.data(), 16, 0x1p-9f);
-  EXPECT_EQ(Y[0], 1.0f);
-  num::headNorm(One.data(), Y.data(), 16, 0x1p-7f);
-  EXPECT_EQ(Y[0], num::roundBf16(1.0f / std::sqrt(1 + 0x1p-7f)));
+  // Small heads, so that eps and the mean are of one size.
+  bool Matters[5] = {};
+  for (unsigned Seed = 0; Seed < 200; ++Seed) {
+    Floats X = randomBf16(32, 100 + Seed, 2e-3f), Y(32);
+    num::headNorm(X.data(), Y.data(), 32, 1e-6f);
+    ASSERT_EQ(Y, headNormWithout(X, 1e-6f, 5));
+    for (int Step = 0; Step < 5; ++Step)
+      Matters[Step] |= Y != headNormWithout(X, 1e-6f, Step);
+  }
+  for (int Step = 0; Step < 5; ++Step)
+    EXPECT_TRUE(Matters[Step]) << "rounding " << Step;
 }
 
 TEST(Rope, TurnsTheLastPairs) {

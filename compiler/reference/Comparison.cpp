@@ -57,9 +57,12 @@ Difference compare(const Value &V, const Value &Reference, int64_t First) {
   Difference D;
   int64_t W = V.width(), Offset = First * W;
   if (!V.I.empty()) {
-    for (int64_t T = 0; T < V.rows(); ++T)
-      D.Differing += missingIds(V.I.data() + T * W,
-                                Reference.I.data() + Offset + T * W, W);
+    for (int64_t T = 0; T < V.rows(); ++T) {
+      const int32_t *Ours = V.I.data() + T * W;
+      const int32_t *Theirs = Reference.I.data() + Offset + T * W;
+      D.Differing +=
+          std::max(missingIds(Ours, Theirs, W), missingIds(Theirs, Ours, W));
+    }
     D.Equal = 1.0 - double(D.Differing) / double(V.I.size());
     return D;
   }

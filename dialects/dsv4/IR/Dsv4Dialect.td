@@ -26,6 +26,9 @@ def Dsv4_Dialect : Dialect {
     Any op may carry a discardable attribute `trace`: one name per result, as in
     the traces that the interpreter writes; "" means none.
   }];
+  // A weight's type is printed without its dialect, so reading it back must
+  // not rely on qfmt having been loaded by something else.
+  let dependentDialects = ["::dsv4::qfmt::QFmtDialect"];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
 }

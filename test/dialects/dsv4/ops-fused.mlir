@@ -1,4 +1,6 @@
 // RUN: dsv4-opt %s --split-input-file --verify-roundtrip | FileCheck %s
+// RUN: dsv4-opt %s --split-input-file | dsv4-opt --split-input-file | FileCheck %s
+// RUN: dsv4-opt %s --split-input-file --mlir-print-op-generic | dsv4-opt --split-input-file | FileCheck %s
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

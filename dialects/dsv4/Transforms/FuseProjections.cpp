@@ -47,9 +47,11 @@ struct FuseProjectionsPass
       Old.push_back(Linear.getResult());
       Types.push_back(Linear.getResult().getType());
       Quantized.push_back(bool(P.Quantize));
-      // Weights have no operands, so they can always move up.
-      if (Linear != First)
-        Linear.getWeight().getDefiningOp()->moveBefore(First);
+      // Weights have no operands, so they can always move up; never down,
+      // where an earlier user would be left without.
+      Operation *Weight = Linear.getWeight().getDefiningOp();
+      if (First->isBeforeInBlock(Weight))
+        Weight->moveBefore(First);
     }
     OpBuilder B(First);
     auto Fused = StackedLinearOp::create(B, First.getLoc(), Types, X, Weights,

@@ -41,6 +41,7 @@ struct FuseQueryKvPass : impl::FuseQueryKvPassBase<FuseQueryKvPass> {
     auto Rope = Quantize ? soleProducer<RopeOp>(Quantize.getKv()) : RopeOp();
     auto Norm = Rope ? soleProducer<RmsNormOp>(Rope.getX()) : RmsNormOp();
     if (!Norm || Rope.getInverse() ||
+        Rope.getPositions() != Store.getPositions() ||
         Rope.getRope().getDims() != int64_t(Quantize.getRopeDims()))
       return;
     OpBuilder B(Store);

@@ -123,3 +123,23 @@ dsv4.model @m attributes {config = {}, identity = "test"} {
   %l = builtin.unrealized_conversion_cast to tensor<?x512xf32>
   dsv4.return %l : tensor<?x512xf32>
 }
+
+// -----
+
+// The row is turned by other positions than it is stored at: left alone.
+// CHECK-NOT: dsv4.store_kv
+// CHECK: dsv4.store_window
+// CHECK: dsv4.return
+dsv4.model @m attributes {config = {}, identity = "test"} {
+^bb0(%tokens: tensor<?xi32>, %positions: tensor<?xi32>):
+  %raw = builtin.unrealized_conversion_cast to tensor<?x128xbf16>
+  %other = builtin.unrealized_conversion_cast to tensor<?xi32>
+  %nw = builtin.unrealized_conversion_cast to !qfmt.weight<128, bf16>
+  %n = dsv4.rms_norm %raw, %nw {eps = 1.0e-6 : f32} : (tensor<?x128xbf16>, !qfmt.weight<128, bf16>) -> tensor<?x128xbf16>
+  %t = dsv4.rope %n, %other {rope = #dsv4.rope<dims = 64, theta = 10000>} : (tensor<?x128xbf16>, tensor<?xi32>) -> tensor<?x128xbf16>
+  %kv = dsv4.quantize_kv %t {rope_dims = 64 : i64, trace = ["kv"]} : (tensor<?x128xbf16>) -> tensor<?x128xbf16>
+  %s = dsv4.state "w" : <window, 64, 128, #qfmt.rows<128, fp8_rope, 64>>
+  dsv4.store_window %kv, %positions, %s : (tensor<?x128xbf16>, tensor<?xi32>, !dsv4.state<window, 64, 128, #qfmt.rows<128, fp8_rope, 64>>) -> ()
+  %l = builtin.unrealized_conversion_cast to tensor<?x512xf32>
+  dsv4.return %l : tensor<?x512xf32>
+}

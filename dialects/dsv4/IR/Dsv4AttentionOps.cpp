@@ -45,6 +45,9 @@ LogicalResult HeadNormOp::verify() {
 }
 
 LogicalResult RopeOp::verify() {
+  if (rank(getX()) != 2 && rank(getX()) != 3)
+    return emitOpError("C1: expected x [T, N] or [T, H, N], got ")
+           << getX().getType();
   if (failed(checkSame(*this, "C1", getResult(), getX(), "x")))
     return failure();
   return checkRopeDims(*this, "C2", getRope(), lastDim(getX()));

@@ -22,6 +22,13 @@ LogicalResult ModelOp::verifyRegions() {
   return success();
 }
 
+LogicalResult ReturnOp::verify() {
+  if (rank(getLogits()) == 2)
+    return success();
+  return emitOpError("C1: expected logits [T, V], got ")
+         << getLogits().getType();
+}
+
 LogicalResult WeightOp::verify() {
   auto Type = getResult().getType();
   bool Scaled =

@@ -39,10 +39,12 @@ def Dsv4_ReturnOp : Op<Dsv4_Dialect, "return", [Pure, Terminator,
   let description = [{
     Constraints: C1. logits are f32 [T, V].
     Example: dsv4.return %logits : tensor<?x512xf32>
-    Errors: BF16 logits are refused by their type.
+    Errors: rank 3 -> C1: expected logits [T, V]; BF16 logits are refused by
+    their type.
   }];
   let arguments = (ins Dsv4_F32:$logits);
   let assemblyFormat = "$logits attr-dict `:` type($logits)";
+  let hasVerifier = 1;
 }
 
 def Dsv4_WeightOp : Op<Dsv4_Dialect, "weight", [Pure]> {

@@ -175,3 +175,27 @@ dsv4.compress %v#0, %v#1, %v#2, %v#3, %v#4, %v#5, %v#6 {eps = 1.0e-6 : f32, rope
 %v:2 = builtin.unrealized_conversion_cast to tensor<?x8x128xbf16>, !qfmt.weight<256x512, fp8>
 // expected-error @+1 {{C2: expected result [T, 256]}}
 %r = dsv4.grouped_linear %v#0, %v#1 {groups = 2 : i64} : (tensor<?x8x128xbf16>, !qfmt.weight<256x512, fp8>) -> tensor<?x128xbf16>
+
+// -----
+
+%v = builtin.unrealized_conversion_cast to tensor<?x128xbf16>
+// expected-error @+1 {{C1: expected the result to have the type of}}
+%r = dsv4.quantize_kv %v {rope_dims = 64 : i64} : (tensor<?x128xbf16>) -> tensor<?x64xbf16>
+
+// -----
+
+%v = builtin.unrealized_conversion_cast to tensor<?x4x128xbf16>
+// expected-error @+1 {{C1: expected the result to have the type of}}
+%r = dsv4.hadamard %v : (tensor<?x4x128xbf16>) -> tensor<?x4x64xbf16>
+
+// -----
+
+%v = builtin.unrealized_conversion_cast to tensor<?x4x128xbf16>
+// expected-error @+1 {{C1: expected the result to have the type of}}
+%r = dsv4.quantize_fp4 %v : (tensor<?x4x128xbf16>) -> tensor<?x4x64xbf16>
+
+// -----
+
+%v:2 = builtin.unrealized_conversion_cast to tensor<?x2x2x128xbf16>, tensor<?xi32>
+// expected-error @+1 {{C1: expected x [T, N] or [T, H, N]}}
+%r = dsv4.rope %v#0, %v#1 {rope = #dsv4.rope<dims = 64, theta = 10000>} : (tensor<?x2x2x128xbf16>, tensor<?xi32>) -> tensor<?x2x2x128xbf16>

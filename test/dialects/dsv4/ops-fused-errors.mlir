@@ -115,3 +115,9 @@
 %v:10 = builtin.unrealized_conversion_cast to tensor<?x256xbf16>, tensor<?xi32>, !qfmt.weight<8x256, bf16>, !qfmt.weight<8, f32>, !qfmt.weight<8x128x256, fp4>, !qfmt.weight<8x128x256, fp4>, !qfmt.weight<8x256x128, fp4>, !qfmt.weight<128x256, fp8>, !qfmt.weight<128x256, fp8>, !qfmt.weight<256x128, fp8>
 // expected-error @+1 {{C3: expected 1 to 8 experts, got 9}}
 %r = dsv4.moe %v#0, %v#1, %v#2, %v#3, %v#4, %v#5, %v#6, %v#7, %v#8, %v#9 {k = 9 : i64, limit = 10.0 : f32, scale = 1.5 : f32} : (tensor<?x256xbf16>, tensor<?xi32>, !qfmt.weight<8x256, bf16>, !qfmt.weight<8, f32>, !qfmt.weight<8x128x256, fp4>, !qfmt.weight<8x128x256, fp4>, !qfmt.weight<8x256x128, fp4>, !qfmt.weight<128x256, fp8>, !qfmt.weight<128x256, fp8>, !qfmt.weight<256x128, fp8>) -> tensor<?x256xbf16>
+
+// -----
+
+%v:10 = builtin.unrealized_conversion_cast to tensor<?x256xbf16>, tensor<?xi32>, !qfmt.weight<8x256, bf16>, !qfmt.weight<8, f32>, !qfmt.weight<8x128x256, fp4>, !qfmt.weight<8x128x256, fp4>, !qfmt.weight<8x256x128, fp4>, !qfmt.weight<128x256, fp8>, !qfmt.weight<128x256, fp8>, !qfmt.weight<256x128, fp8>
+// expected-error @+1 {{C2: expected the result to have the type of x}}
+%r = dsv4.moe %v#0, %v#1, %v#2, %v#3, %v#4, %v#5, %v#6, %v#7, %v#8, %v#9 {k = 2 : i64, limit = 10.0 : f32, scale = 1.5 : f32} : (tensor<?x256xbf16>, tensor<?xi32>, !qfmt.weight<8x256, bf16>, !qfmt.weight<8, f32>, !qfmt.weight<8x128x256, fp4>, !qfmt.weight<8x128x256, fp4>, !qfmt.weight<8x256x128, fp4>, !qfmt.weight<128x256, fp8>, !qfmt.weight<128x256, fp8>, !qfmt.weight<256x128, fp8>) -> tensor<?x128xbf16>

@@ -1,4 +1,4 @@
-// RUN: dsv4-opt %s --split-input-file --verify-diagnostics
+// RUN: dsv4-opt %s --split-input-file --verify-diagnostics --allow-unregistered-dialect
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -89,4 +89,30 @@ dsv4.model @m attributes {config = {}, identity = "test"} {
 ^bb0(%tokens: tensor<?xi32>):
   %l = builtin.unrealized_conversion_cast to tensor<?x512xf32>
   dsv4.return %l : tensor<?x512xf32>
+}
+
+// -----
+
+// expected-error @+1 {{C2: expected dsv4.return at the end}}
+dsv4.model @m attributes {config = {}, identity = "test"} {
+^bb0(%tokens: tensor<?xi32>, %positions: tensor<?xi32>):
+  "test.end"() : () -> ()
+}
+
+// -----
+
+dsv4.model @m attributes {config = {}, identity = "test"} {
+^bb0(%tokens: tensor<?xi32>, %positions: tensor<?xi32>):
+  %l = builtin.unrealized_conversion_cast to tensor<?x512xbf16>
+  // expected-error @+1 {{operand #0 must be ranked tensor of 32-bit float values}}
+  dsv4.return %l : tensor<?x512xbf16>
+}
+
+// -----
+
+dsv4.model @m attributes {config = {}, identity = "test"} {
+^bb0(%tokens: tensor<?xi32>, %positions: tensor<?xi32>):
+  %l = builtin.unrealized_conversion_cast to tensor<?x2x512xf32>
+  // expected-error @+1 {{C1: expected logits [T, V]}}
+  dsv4.return %l : tensor<?x2x512xf32>
 }

@@ -85,3 +85,9 @@
 %v:2 = builtin.unrealized_conversion_cast to tensor<?x128xf32>, tensor<?x256xbf16>
 // expected-error @+1 {{C1: expected routed [T, 256]}}
 %r = dsv4.add_shared %v#0, %v#1 : (tensor<?x128xf32>, tensor<?x256xbf16>) -> tensor<?x256xbf16>
+
+// -----
+
+%v:3 = builtin.unrealized_conversion_cast to tensor<?x8xf32>, tensor<?xi32>, !qfmt.weight<512x2, i64>
+// expected-error @+1 {{C2: expected weights [T, 2]}}
+%r:2 = dsv4.route_hash %v#0, %v#1, %v#2 {scale = 1.5 : f32} : (tensor<?x8xf32>, tensor<?xi32>, !qfmt.weight<512x2, i64>) -> (tensor<?x2xi32>, tensor<?x3xf32>)

@@ -41,13 +41,32 @@ struct FuseHyperBoundaryPass
       fuseHead(Mix);
   }
 
+  /// The fused op stands where the norm stood: others that use a result of the
+  /// group before that would be left without it.
+  static bool usedBefore(const Reduction &R, HcMixOp Mix,
+                         ArrayRef<Value> Results) {
+    HcPreOp Pre = R.Pre;
+    RmsNormOp Norm = R.Norm;
+    return llvm::any_of(Results, [&](Value V) {
+      return llvm::any_of(V.getUsers(), [&](Operation *User) {
+        return User != Mix && User != Pre && User->isBeforeInBlock(Norm);
+      });
+    });
+  }
+
   void fuseMix(HcMixOp Mix) {
     auto R = Reduction::of(Mix.getPre(), Mix.getStreams(), Mix.getNormEps());
     if (!R)
       return;
+    auto Post = Mix.getStreams().getDefiningOp<HcPostOp>();
+    SmallVector<Value> Old = {Mix.getPost(), Mix.getComb(),
+                              R->Norm.getResult()};
+    if (Post)
+      Old.insert(Old.begin(), Post.getResult());
+    if (usedBefore(*R, Mix, Old))
+      return;
     OpBuilder B(R->Norm);
     Location Loc = R->Norm.getLoc();
-    auto Post = Mix.getStreams().getDefiningOp<HcPostOp>();
     Operation *Fused;
     if (Post)
       Fused = HcBoundaryOp::create(
@@ -62,10 +81,6 @@ struct FuseHyperBoundaryPass
           R->Norm.getResult().getType(), Mix.getStreams(), Mix.getFn(),
           Mix.getScale(), Mix.getBase(), R->Norm.getWeight(),
           Mix.getSinkhornItersAttr(), Mix.getHcEpsAttr(), Mix.getNormEpsAttr());
-    SmallVector<Value> Old = {Mix.getPost(), Mix.getComb(),
-                              R->Norm.getResult()};
-    if (Post)
-      Old.insert(Old.begin(), Post.getResult());
     replace(Fused, Old, {R->Norm, R->Pre, Mix});
     if (Post)
       Post.erase();

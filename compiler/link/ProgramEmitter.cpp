@@ -77,6 +77,7 @@ private:
   void addProducts(mlir::Operation *phase, int64_t first);
   void addProduct(mlir::Value x, mlir::Value w, mlir::Value y,
                   std::array<int64_t, 4> operandNumbers, int64_t groups);
+  void addStateReads(mlir::Operation *phase);
   Constant *weightIndex();
   Constant *limits();
   void fail(const llvm::Twine &what) {
@@ -88,7 +89,7 @@ private:
   llvm::LLVMContext &context;
   kern::ProgramOp program;
   const ProgramFacts &facts;
-  std::vector<Constant *> phases, operands, products;
+  std::vector<Constant *> phases, operands, products, stateReads;
   int64_t numWeights = 0;
   std::string problem;
 };
@@ -167,6 +168,7 @@ void Tables::addPhase(KernPhaseOpInterface phase, llvm::StringRef function) {
   for (mlir::Value operand : phase->getOperands())
     addOperand(operand);
   addProducts(phase, first);
+  addStateReads(phase);
   phases.push_back(
       record({module.getFunction(function), text(phase.getPhaseName()),
               text(phase->getName().stripDialect()), i32(first),
@@ -220,6 +222,28 @@ void Tables::addProducts(mlir::Operation *phase, int64_t first) {
   }
 }
 
+void Tables::addStateReads(mlir::Operation *phase) {
+  auto add = [&](mlir::Value state, int64_t ratio, int64_t limit) {
+    auto type = llvm::cast<StateType>(state.getType());
+    stateReads.push_back(
+        record({i32(int64_t(phases.size())), i32(ratio),
+                i64(type.getRowFormat().bytesPerRow()), i64(limit)}));
+  };
+  auto ratioOf = [](mlir::Value entries) {
+    return llvm::cast<StateType>(entries.getType()).getExtent();
+  };
+  if (auto attend = llvm::dyn_cast<AttendOp>(phase)) {
+    add(attend.getWindow(), 0, attend.getWindowSize());
+    if (mlir::Value ids = attend.getIds())
+      add(attend.getEntries(), ratioOf(attend.getEntries()),
+          llvm::cast<BufferType>(ids.getType()).getFixed());
+    else if (attend.getEntries())
+      add(attend.getEntries(), ratioOf(attend.getEntries()), INT64_MAX);
+  }
+  if (auto score = llvm::dyn_cast<IndexScoreOp>(phase))
+    add(score.getEntries(), ratioOf(score.getEntries()), INT64_MAX);
+}
+
 Constant *Tables::weightIndex() {
   std::vector<Constant *> rows;
   for (auto weight : program.getBody().getOps<WeightOp>()) {
@@ -248,7 +272,7 @@ Constant *Tables::limits() {
        i64(logits.getFixed()), affine(program.getBufferBytes()->getValue()),
        affine(program.getStateBytes()->getValue()),
        affine(program.getScratchBytes()->getValue()),
-       i64(*program.getWeightBytes())});
+       i64(*program.getWeightBytes()), i64(program.getExpertsPerToken())});
   checkSize(value, sizeof(dsv4_limits), "limits");
   return value;
 }
@@ -267,32 +291,35 @@ llvm::Error Tables::emit(llvm::ArrayRef<std::string> functions) {
 
   Constant *hash =
       llvm::ConstantDataArray::get(context, llvm::ArrayRef(facts.weightsHash));
-  Constant *root = record({i64(int64_t(DSV4_PROGRAM_MAGIC)),
-                           i32(DSV4_ABI_VERSION),
-                           i32(int32_t(facts.target.cpuFeatures)),
-                           text(facts.target.name),
-                           text(facts.identity),
-                           text(facts.infoJson),
-                           limitTable,
-                           array("phases", phases, sizeof(dsv4_phase)),
-                           i64(int64_t(phases.size())),
-                           array("operands", operands, sizeof(dsv4_operand)),
-                           i64(int64_t(operands.size())),
-                           null(),
-                           i64(0),
-                           weights,
-                           i64(numWeights),
-                           i32(int32_t(logits)),
-                           i32(facts.sidecar),
-                           blob("tokenizer", facts.tokenizer),
-                           blob("known_answers", facts.knownAnswers),
-                           hash,
-                           i32(facts.bosToken),
-                           i32(facts.eosToken),
-                           f32(facts.temperature),
-                           f32(facts.topP),
-                           array("products", products, sizeof(dsv4_product)),
-                           i64(int64_t(products.size()))});
+  Constant *root =
+      record({i64(int64_t(DSV4_PROGRAM_MAGIC)),
+              i32(DSV4_ABI_VERSION),
+              i32(int32_t(facts.target.cpuFeatures)),
+              text(facts.target.name),
+              text(facts.identity),
+              text(facts.infoJson),
+              limitTable,
+              array("phases", phases, sizeof(dsv4_phase)),
+              i64(int64_t(phases.size())),
+              array("operands", operands, sizeof(dsv4_operand)),
+              i64(int64_t(operands.size())),
+              null(),
+              i64(0),
+              weights,
+              i64(numWeights),
+              i32(int32_t(logits)),
+              i32(facts.sidecar),
+              blob("tokenizer", facts.tokenizer),
+              blob("known_answers", facts.knownAnswers),
+              hash,
+              i32(facts.bosToken),
+              i32(facts.eosToken),
+              f32(facts.temperature),
+              f32(facts.topP),
+              array("products", products, sizeof(dsv4_product)),
+              i64(int64_t(products.size())),
+              array("state_reads", stateReads, sizeof(dsv4_state_read)),
+              i64(int64_t(stateReads.size()))});
   checkSize(root, sizeof(dsv4_program), "program");
   if (!problem.empty())
     return llvm::createStringError(problem);

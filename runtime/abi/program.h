@@ -102,6 +102,7 @@ typedef struct dsv4_limits {
   dsv4_affine state_bytes;   // of one sequence
   dsv4_affine scratch_bytes; // of one worker
   int64_t weight_bytes;      // packed weights
+  int64_t experts_per_token; // routed
 } dsv4_limits;
 
 /// CPU features that the generated code uses; checked before anything runs.
@@ -152,6 +153,16 @@ typedef struct dsv4_product {
   int64_t slots_per_x_row;
 } dsv4_product;
 
+/// Rows of state that a phase reads for a token at position p: the last
+/// min(p + 1, limit) positions where `ratio` is 0, else min((p + 1) / ratio,
+/// limit) entries. For bench: what a token reads beside the weights.
+typedef struct dsv4_state_read {
+  int32_t phase; // into dsv4_program.phases
+  int32_t ratio;
+  int64_t row_bytes; // of one row; tiles of 16 rows count by the row
+  int64_t limit;     // rows; INT64_MAX: all
+} dsv4_state_read;
+
 /// The root that the compiler emits as `dsv4_program_root`.
 typedef struct dsv4_program {
   uint64_t magic;
@@ -181,6 +192,8 @@ typedef struct dsv4_program {
   float top_p;
   const dsv4_product *products;
   int64_t num_products;
+  const dsv4_state_read *state_reads;
+  int64_t num_state_reads;
 } dsv4_program;
 
 extern const dsv4_program dsv4_program_root;
@@ -194,8 +207,9 @@ static_assert(sizeof(dsv4_affine) == 16, "ABI");
 static_assert(sizeof(dsv4_operand) == 24, "ABI");
 static_assert(sizeof(dsv4_step) == 88, "ABI");
 static_assert(sizeof(dsv4_phase) == 64, "ABI");
-static_assert(sizeof(dsv4_limits) == 96, "ABI");
+static_assert(sizeof(dsv4_limits) == 104, "ABI");
 static_assert(sizeof(dsv4_product) == 80, "ABI");
+static_assert(sizeof(dsv4_state_read) == 24, "ABI");
 #endif
 
 #endif // DSV4_RUNTIME_ABI_PROGRAM_H

@@ -30,17 +30,16 @@ size_t Reservation::add(uint64_t bytes) {
 Status Reservation::reserve() {
   uint64_t left = availableMemory();
   if (overflow || total > left)
-    return makeError(Code::OutOfMemory,
-                     "too little memory: state, buffers and scratch need %llu "
-                     "MiB, %llu MiB are left; use a smaller --context",
-                     (unsigned long long)(total >> 20),
-                     (unsigned long long)(left >> 20));
+    return makeError(
+        Code::OutOfMemory,
+        "too little memory: %llu MiB are needed, %llu MiB are left",
+        (unsigned long long)((total + (1 << 20) - 1) >> 20),
+        (unsigned long long)(left >> 20));
   void *got = mmap(nullptr, total + alignment, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (got == MAP_FAILED)
     return makeSystemError(Code::OutOfMemory, errno,
-                           "too little memory: cannot reserve %llu MiB; use a "
-                           "smaller --context",
+                           "too little memory: cannot reserve %llu MiB",
                            (unsigned long long)(total >> 20));
   mapping = got;
   mappingBytes = total + alignment;

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The one reservation of an executable: state, step buffers, scratch, input and
-// output buffers. Sizes are known before anything is touched, compared with
-// what the system has left, and never grow.
+// Memory of an executable: one reservation for state, step buffers, scratch,
+// input and output buffers (and one for a text that comes before their sizes
+// are known). Sizes are compared with what the system has left before anything
+// is touched, and never grow.
 
 #ifndef DSV4_RUNTIME_BASE_MEMORY_H
 #define DSV4_RUNTIME_BASE_MEMORY_H

@@ -43,6 +43,17 @@ uint64_t meminfoBytes(const char *text, const char *key) {
   return at ? strtoull(at + strlen(key), nullptr, 10) << 10 : 0;
 }
 
+/// Whether `name` is an item of a comma-separated list.
+bool isListed(const char *list, const char *name) {
+  size_t length = strlen(name);
+  for (const char *at = list; at; at = strchr(at, ',')) {
+    at += *at == ',';
+    if (!strncmp(at, name, length) && (at[length] == ',' || !at[length]))
+      return true;
+  }
+  return false;
+}
+
 /// Path of this process in the hierarchy of `controller` ("" for version 2),
 /// from /proc/self/cgroup: lines "ID:CONTROLLERS:PATH".
 bool cgroupPath(const char *root, const char *controller, char *path,
@@ -59,11 +70,7 @@ bool cgroupPath(const char *root, const char *controller, char *path,
     if (second) {
       *second = 0;
       const char *list = first + 1;
-      const char *hit = *controller ? strstr(list, controller) : nullptr;
-      size_t length = strlen(controller);
-      bool wanted = *controller ? hit && (hit == list || hit[-1] == ',') &&
-                                      (hit[length] == 0 || hit[length] == ',')
-                                : *list == 0;
+      bool wanted = *controller ? isListed(list, controller) : *list == 0;
       if (wanted &&
           snprintf(path, size, "%s", second + 1) < static_cast<int>(size))
         return true;

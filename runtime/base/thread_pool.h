@@ -1,9 +1,12 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Workers that stay for the whole run. One job at a time: items [0, count) are
-// claimed in portions by an atomic counter. Which worker computes an item never
-// matters for its result, so a job may be split in any way.
+// Workers that stay for the whole run. One job at a time: its items fall into
+// portions, and each worker owns a contiguous run of them, the same in every
+// step, so that it reads one stream of weights, and on a machine with several
+// memory nodes always the same one. A worker that is done takes portions from
+// the others. Which worker computes an item never matters for its result, so a
+// job may be split in any way.
 //
 // Workers spin for a short while between jobs, because the phases of a step
 // follow each other within microseconds, and then sleep on a futex.
@@ -12,6 +15,7 @@
 #define DSV4_RUNTIME_BASE_THREAD_POOL_H
 
 #include "runtime/base/status.h"
+#include "runtime/base/topology.h"
 
 #include <stdint.h>
 
@@ -25,11 +29,13 @@ class ThreadPool {
 public:
   using Job = void (*)(void *context, int worker, int64_t begin, int64_t end);
 
-  static constexpr int MaxThreads = 1024;
+  static constexpr int MaxThreads = maxProcessors;
   static constexpr uint64_t StackBytes = 4u << 20; // of one worker
 
-  /// Starts threads - 1 workers; the caller is worker 0. Once per process.
-  Status start(int threads);
+  /// Starts threads - 1 workers; the caller is worker 0. Once per process. With
+  /// `pin`, every worker (the caller too, until stop()) stays on a processor of
+  /// its own, chosen by placeWorkers(); ignored where there are fewer of them.
+  Status start(int threads, bool pin = false);
   void stop();
   int threads() const { return count; }
 
@@ -37,12 +43,19 @@ public:
   /// all are done. Flushes denormals in every worker (docs/numerics.md).
   void run(Job job, void *context, int64_t items, int64_t grain);
 
+  /// Runs job once in every worker, with items [worker, worker + 1).
+  void runOnEach(Job job, void *context);
+
+  bool isPinned() const { return pinned; }
+
 private:
+  void share(Job job, void *context, int64_t items, int64_t grain, bool each);
   static void *enter(void *argument);
   void work(int worker);
   void claim(int worker);
 
   int count = 1;
+  bool pinned = false;
 };
 
 /// Sets flush-to-zero and denormals-are-zero on this thread.

@@ -7,14 +7,11 @@
 
 #include "runtime/base/cpu_features.h"
 #include "runtime/base/hash.h"
-
 #include "runtime/base/system_limits.h"
 
 #include <stddef.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 namespace dsv4 {
 
@@ -42,20 +39,13 @@ int64_t roundUp(int64_t value, int64_t to) {
 
 /// What a snapshot belongs to: the model, its weights, and the layout of a
 /// sequence's state.
-uint64_t programHash(const dsv4_program &program) {
+uint64_t programHash(const dsv4_program &program, const WeightsFile &weights) {
   const dsv4_affine &state = program.limits.state_bytes;
   uint64_t hash = xxh64(program.identity, strlen(program.identity));
+  // The first is the sidecar's; embedded weights say theirs themselves.
   hash = xxh64(program.weights_hash, sizeof(program.weights_hash), hash);
+  hash = xxh64(weights.sha256, sizeof(weights.sha256), hash);
   return xxh64(&state, sizeof(state), hash);
-}
-
-/// The running executable; where there is no /proc, the path that it was
-/// started by.
-const char *executablePath() {
-  static const char inProc[] = "/proc/self/exe";
-  if (access(inProc, R_OK) == 0)
-    return inProc;
-  return reinterpret_cast<const char *>(getauxval(AT_EXECFN));
 }
 
 } // namespace
@@ -102,25 +92,7 @@ Status Engine::verifyWeights() {
 }
 
 Status Engine::openWeights(const EngineOptions &options) {
-  if (root->limits.weight_bytes == 0)
-    return okStatus();
-  if (root->weights_mode == 0) {
-    DSV4_RETURN_IF_ERROR(openEmbeddedWeights(executablePath(), file));
-  } else {
-    char path[4096];
-    const char *chosen = options.weightsPath;
-    if (!chosen) {
-      DSV4_RETURN_IF_ERROR(defaultSidecarPath(path, sizeof(path)));
-      chosen = path;
-    }
-    DSV4_RETURN_IF_ERROR(openSidecarWeights(chosen, root->weights_hash, file));
-  }
-  if (file.bytes < uint64_t(root->limits.weight_bytes))
-    return makeError(Code::Corrupt,
-                     "expected %lld bytes of weights, found %llu; compile the "
-                     "model again",
-                     (long long)root->limits.weight_bytes,
-                     (unsigned long long)file.bytes);
+  DSV4_RETURN_IF_ERROR(openProgramWeights(*root, options.weightsPath, file));
   // A file of its own is easily cut or swapped, so it is always read whole.
   bool isChecked = options.verify || root->weights_mode == 1;
   return isChecked ? verifyWeights() : okStatus();
@@ -207,12 +179,17 @@ Status Engine::takeMemory() {
   return okStatus();
 }
 
+bool Engine::shouldPin(EngineOptions::Pin wish) const {
+  return wish == EngineOptions::On ||
+         (wish == EngineOptions::Auto && workerCount >= defaultThreads());
+}
+
 Status Engine::open(const dsv4_program &program, const EngineOptions &options) {
   root = &program;
   DSV4_RETURN_IF_ERROR(checkOptions(options));
   workerCount = options.threads ? options.threads : defaultThreads();
   DSV4_RETURN_IF_ERROR(planMemory(options));
-  DSV4_RETURN_IF_ERROR(pool.start(workerCount));
+  DSV4_RETURN_IF_ERROR(pool.start(workerCount, shouldPin(options.pin)));
   Status status = openWeights(options);
   if (status.isOk())
     status = takeMemory();
@@ -237,7 +214,7 @@ void Engine::reset(int64_t slot) {
 }
 
 Status Engine::feed(int64_t slot, const int32_t *tokens, int64_t count,
-                    int64_t outputs, int64_t *phaseNanoseconds) {
+                    int64_t outputs, PhaseSample *samples) {
   int64_t start = lengths[slot], most = root->limits.max_step_tokens;
   if (count < 1 || count > most || outputs < 0 || outputs > count ||
       outputs > root->limits.max_outputs)
@@ -278,7 +255,7 @@ Status Engine::feed(int64_t slot, const int32_t *tokens, int64_t count,
   step.end_row = end;
   step.output_row = output;
   step.max_position = start + count - 1;
-  executor.run(step, phaseNanoseconds);
+  executor.run(step, samples);
   lengths[slot] = start + count;
   return okStatus();
 }
@@ -304,7 +281,7 @@ uint64_t Engine::snapshotBytes() const {
 void Engine::save(int64_t slot, void *to) const {
   const char *from = state + slot * step.state_stride;
   SnapshotHeader header = {
-      SnapshotMagic, programHash(*root), uint64_t(step.state_stride),
+      SnapshotMagic, programHash(*root, file), uint64_t(step.state_stride),
       step.context,  lengths[slot],      0};
   header.hash = snapshotHash(header, from);
   memcpy(to, &header, sizeof(header));
@@ -324,7 +301,7 @@ Status Engine::restore(int64_t slot, const void *from, uint64_t bytes) {
       header.bytes != uint64_t(step.state_stride) || header.length < 0 ||
       header.length > step.context)
     return makeError(Code::Corrupt, "snapshot: the header is damaged");
-  if (header.program != programHash(*root) || header.context != step.context)
+  if (header.program != programHash(*root, file) || header.context != step.context)
     return makeError(Code::Mismatch,
                      "snapshot: taken from another model or context");
   if (header.hash != snapshotHash(header, data))

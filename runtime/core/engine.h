@@ -22,7 +22,10 @@ struct EngineOptions {
                          // no fewer than smallestContext)
   int64_t sequences = 1; // slots, at most the compiled maximum
   int threads = 0;       // 0: defaultThreads()
-  bool verify = false;   // check embedded weights against their hashes
+  /// Whether workers stay on processors of their own. Auto: where they take
+  /// all cores; with fewer, a second process could land on the same ones.
+  enum Pin { Auto, On, Off } pin = Auto;
+  bool verify = false; // check embedded weights against their hashes
   const char *weightsPath = nullptr; // sidecar; null: beside the executable
   const char *hiddenCpuFeatures = nullptr;
   uint64_t extraBytes = 0; // of the caller, from the same reservation
@@ -56,7 +59,7 @@ public:
   /// maxOutputs() of them are then in logits(). InvalidArgument: a token id
   /// beyond the vocabulary, or the context is full.
   Status feed(int64_t slot, const int32_t *tokens, int64_t count,
-              int64_t outputs, int64_t *phaseNanoseconds = nullptr);
+              int64_t outputs, PhaseSample *samples = nullptr);
   /// feed() of any number of tokens, logits of the last one alone.
   Status prefill(int64_t slot, const int32_t *tokens, int64_t count);
 
@@ -70,6 +73,7 @@ public:
   Status restore(int64_t slot, const void *from, uint64_t bytes);
 
 private:
+  bool shouldPin(EngineOptions::Pin wish) const;
   Status checkOptions(const EngineOptions &options);
   Status openWeights(const EngineOptions &options);
   Status verifyWeights();

@@ -84,12 +84,19 @@ void Executor::runPhase(const dsv4_step &step, int64_t index) {
   pool->run(callKernel, &call, items(step, phase), phase.grain);
 }
 
-void Executor::run(const dsv4_step &step, int64_t *nanoseconds) {
+void Executor::run(const dsv4_step &step, PhaseSample *samples) {
   for (int64_t i = 0; i < program->num_phases; ++i) {
-    int64_t start = nanoseconds ? now() : 0;
+    if (!samples) {
+      runPhase(step, i);
+      continue;
+    }
+    PhaseSample &sample = samples[i];
+    sample.start = now();
     runPhase(step, i);
-    if (nanoseconds)
-      nanoseconds[i] += now() - start;
+    sample.last = now() - sample.start;
+    sample.nanoseconds += sample.last;
+    sample.traffic.add(
+        trafficOf(*program, i, step, items(step, program->phases[i])));
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "runtime/abi/program.h"
 #include "runtime/base/thread_pool.h"
+#include "runtime/core/traffic.h"
 
 namespace dsv4 {
 
@@ -26,14 +27,22 @@ struct Spaces {
   int64_t scratchStride = 0; // bytes between two workers
 };
 
+/// What a phase did: times and work add up over steps.
+struct PhaseSample {
+  int64_t start = 0;       // of the last step, nanoseconds of a steady clock
+  int64_t last = 0;        // nanoseconds of the last step
+  int64_t nanoseconds = 0; // of all steps
+  Traffic traffic;
+};
+
 class Executor {
 public:
   /// `addresses` has room for program.num_operands pointers.
   void open(const dsv4_program &program, const Spaces &spaces, int64_t blocks,
             void **addresses, ThreadPool &pool);
 
-  /// Runs all phases. With `nanoseconds` ([num_phases]) adds each one's time.
-  void run(const dsv4_step &step, int64_t *nanoseconds = nullptr);
+  /// Runs all phases. With `samples` ([num_phases]) adds to each one's.
+  void run(const dsv4_step &step, PhaseSample *samples = nullptr);
 
   /// Runs one phase alone (self-test).
   void runPhase(const dsv4_step &step, int64_t phase);

@@ -7,7 +7,6 @@
 
 #include "runtime/core/weights_file.h"
 
-#include "runtime/abi/program.h"
 #include "runtime/base/hash.h"
 #include "runtime/core/payload_format.h"
 
@@ -15,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -281,11 +281,19 @@ Status readSidecarHeader(const File &file, dsv4_sidecar_header &header) {
   return okStatus();
 }
 
+/// The running executable.
+const char *executablePath() {
+  static const char inProc[] = "/proc/self/exe";
+  if (access(inProc, R_OK) == 0)
+    return inProc;
+  return reinterpret_cast<const char *>(getauxval(AT_EXECFN));
+}
+
 } // namespace
 
 Status openEmbeddedWeights(const char *path, WeightsFile &weights) {
   File file;
-  DSV4_RETURN_IF_ERROR(file.open(path ? path : "/proc/self/exe", "executable"));
+  DSV4_RETURN_IF_ERROR(file.open(path ? path : executablePath(), "executable"));
   Extent extent;
   DSV4_RETURN_IF_ERROR(findWeightsSection(file, extent));
   return openExtent(file, extent, weights);
@@ -318,6 +326,33 @@ Status openSidecarWeights(const char *path, const uint8_t sha256[32],
   }
   weights = mapped;
   return okStatus();
+}
+
+Status openProgramWeights(const dsv4_program &program, const char *sidecar,
+                          WeightsFile &weights) {
+  uint64_t expected = uint64_t(program.limits.weight_bytes);
+  if (expected == 0)
+    return okStatus();
+  char path[4096];
+  if (program.weights_mode == 0) {
+    DSV4_RETURN_IF_ERROR(openEmbeddedWeights(nullptr, weights));
+  } else {
+    if (!sidecar) {
+      DSV4_RETURN_IF_ERROR(defaultSidecarPath(path, sizeof(path)));
+      sidecar = path;
+    }
+    DSV4_RETURN_IF_ERROR(
+        openSidecarWeights(sidecar, program.weights_hash, weights));
+  }
+  if (weights.bytes >= expected)
+    return okStatus();
+  Status status = makeError(Code::Corrupt,
+                            "expected %llu bytes of weights, found %llu; "
+                            "compile the model again",
+                            static_cast<unsigned long long>(expected),
+                            static_cast<unsigned long long>(weights.bytes));
+  closeWeights(weights);
+  return status;
 }
 
 Status verifyChunks(const WeightsFile &weights, uint64_t begin, uint64_t end) {

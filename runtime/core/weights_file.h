@@ -9,6 +9,7 @@
 #ifndef DSV4_RUNTIME_CORE_WEIGHTS_FILE_H
 #define DSV4_RUNTIME_CORE_WEIGHTS_FILE_H
 
+#include "runtime/abi/program.h"
 #include "runtime/base/status.h"
 
 #include <stddef.h>
@@ -30,7 +31,8 @@ struct WeightsFile {
 };
 
 /// Maps the section ".dsv4.weights" of the ELF file at `path`, or of the
-/// running executable when `path` is null. `weights` is unchanged on error.
+/// running executable when `path` is null (/proc/self/exe, or where there is no
+/// /proc the path that it was started by). `weights` is unchanged on error.
 /// Errors: Io, Corrupt (not complete, not a sound ELF file, damaged footer),
 /// NotFound (no such section), Mismatch (another format or ABI version).
 Status openEmbeddedWeights(const char *path, WeightsFile &weights);
@@ -38,6 +40,12 @@ Status openEmbeddedWeights(const char *path, WeightsFile &weights);
 /// Maps a sidecar file. Mismatch when its identity is not `sha256`, the one
 /// that the compiler put into the executable.
 Status openSidecarWeights(const char *path, const uint8_t sha256[32],
+                          WeightsFile &weights);
+
+/// Opens what `program` names: nothing (it has no weights), its own section, or
+/// the sidecar file at `sidecar` (null: beside the executable). Corrupt as well
+/// when there are fewer bytes than the program reads.
+Status openProgramWeights(const dsv4_program &program, const char *sidecar,
                           WeightsFile &weights);
 
 /// Checks chunks [begin, end) of `weights` against their hashes; end is cut to

@@ -64,8 +64,7 @@ inline uint8_t e4m3Code(float q) {
   return uint8_t(code | (bitsOf(q) >> 24 & 0x80u));
 }
 
-// ---- E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and negatives
-// ---------------------------
+// ---- E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and negatives -------------------------
 
 inline float e2m1ToFloat(uint8_t code) {
   constexpr float values[8] = {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f};

@@ -33,11 +33,35 @@ template <class F> Mean meanOf(const BenchTest &test, F value) {
   return m;
 }
 
-constexpr const char *fieldNames[] = {
-    "build_commit", "build_number",   "cpu_info",   "backends",   "target",
-    "identity",     "model_filename", "model_type", "model_size", "n_batch",
-    "n_ctx",        "n_threads",      "n_prompt",   "n_gen",      "n_depth",
-    "test_time",    "avg_ns",         "stddev_ns",  "avg_ts",     "stddev_ts"};
+constexpr const char *fieldNames[] = {"build_commit",
+                                      "build_number",
+                                      "cpu_info",
+                                      "backends",
+                                      "version",
+                                      "target",
+                                      "identity",
+                                      "model_filename",
+                                      "model_type",
+                                      "model_size",
+                                      "n_batch",
+                                      "n_ctx",
+                                      "n_threads",
+                                      "n_prompt",
+                                      "n_gen",
+                                      "n_depth",
+                                      "test_time",
+                                      "avg_ns",
+                                      "stddev_ns",
+                                      "avg_ts",
+                                      "stddev_ts",
+                                      "bytes_per_token",
+                                      "state_bytes_per_token",
+                                      "avg_gbs",
+                                      "read_ceiling_gbs",
+                                      "pct_read_ceiling",
+                                      "avg_gmacs",
+                                      "dot_ceiling_gmacs",
+                                      "pct_dot_ceiling"};
 constexpr int numFields = sizeof(fieldNames) / sizeof(*fieldNames);
 
 /// A field's text, and whether JSON needs quotes around it.
@@ -80,6 +104,55 @@ void printQuoted(const char *text, bool isJson) {
   putchar('"');
 }
 
+double medianOf(double *values, int count) {
+  for (int i = 1; i < count; ++i) // few values
+    for (int j = i; j > 0 && values[j] < values[j - 1]; --j) {
+      double swap = values[j];
+      values[j] = values[j - 1];
+      values[j - 1] = swap;
+    }
+  return count % 2 ? values[count / 2]
+                   : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/// How near a test came to a limit: medians over the repetitions, each against
+/// the limit of its own moment.
+struct Against {
+  double rate = 0, ceiling = 0, percent = 0;
+};
+
+Against against(const BenchTest &t, double work, const double *ceilings) {
+  static double rates[maxRepeats], limits[maxRepeats], shares[maxRepeats];
+  for (int i = 0; i < t.repeats; ++i) {
+    rates[i] = work / t.samples[i];
+    limits[i] = ceilings[i];
+    shares[i] = ceilings[i] > 0 ? 100 * rates[i] / ceilings[i] : 0;
+  }
+  return {medianOf(rates, t.repeats), medianOf(limits, t.repeats),
+          medianOf(shares, t.repeats)};
+}
+
+Against againstReading(const BenchTest &t) {
+  return against(t, double(t.traffic.weightBytes + t.traffic.stateBytes),
+                 t.readCeiling);
+}
+
+Against againstDots(const BenchTest &t) {
+  return against(t, double(t.traffic.multiplyAdds), t.dotCeiling);
+}
+
+void addLimits(const BenchTest &t, Row &row) {
+  Against read = againstReading(t), dots = againstDots(t);
+  row.add(t.traffic.weightBytes / t.tokens());
+  row.add(t.traffic.stateBytes / t.tokens());
+  row.add(read.rate * 1e-9, 3);
+  row.add(read.ceiling * 1e-9, 3);
+  row.add(read.percent, 2);
+  row.add(dots.rate * 1e-9, 3);
+  row.add(dots.ceiling * 1e-9, 3);
+  row.add(dots.percent, 2);
+}
+
 void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
   char cpu[64], file[512], when[32] = "";
   cpuName(cpu, sizeof(cpu));
@@ -89,10 +162,13 @@ void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
   time_t now = time(nullptr);
   struct tm utc;
   strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-  row.add("dsv4c " DSV4_VERSION);
-  row.add(int64_t(p.abi_version));
+  // What llama-bench says where it was built without its history: an executable
+  // must not differ by the commit that its compiler was built from.
+  row.add("unknown");
+  row.add(int64_t(0));
   row.add(cpu);
   row.add("CPU");
+  row.add("dsv4c " DSV4_VERSION);
   row.add(p.target);
   row.add(p.identity);
   row.add(slash ? slash + 1 : file);
@@ -111,6 +187,7 @@ void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
   row.add(ns.deviation, 0);
   row.add(ts.average, 6);
   row.add(ts.deviation, 6);
+  addLimits(t, row);
 }
 
 void printJson(const Row &row, const BenchTest &t) {
@@ -140,9 +217,16 @@ void printMarkdown(const dsv4_program &p, const BenchTest &t) {
     snprintf(name + strlen(name), sizeof(name) - strlen(name), " @ d%lld",
              (long long)t.depth);
   Mean ts = meanOf(t, [&](int i) { return t.rate(i); });
-  printf("| %s | %.2f GiB | CPU | %d | %s | %.2f ± %.2f |\n", p.identity,
+  printf("| %s | %.2f GiB | CPU | %d | %s | %.2f ± %.2f |", p.identity,
          double(p.limits.weight_bytes) / (1 << 30), t.threads, name, ts.average,
          ts.deviation);
+  Against read = againstReading(t), dots = againstDots(t);
+  if (read.ceiling > 0)
+    printf(" %.2f | %.1f %% of %.1f | %.1f | %.1f %% of %.1f |\n",
+           read.rate * 1e-9, read.percent, read.ceiling * 1e-9,
+           dots.rate * 1e-9, dots.percent, dots.ceiling * 1e-9);
+  else
+    printf(" %.2f | | %.1f | |\n", read.rate * 1e-9, dots.rate * 1e-9);
 }
 
 } // namespace
@@ -159,8 +243,10 @@ bool readBenchFormat(const char *name, BenchFormat &format) {
 
 void printBenchHeader(BenchFormat format) {
   if (format == BenchFormat::Markdown)
-    fputs("| model | size | backend | threads | test | t/s |\n"
-          "| --- | ---: | --- | ---: | ---: | ---: |\n",
+    fputs("| model | size | backend | threads | test | t/s | GB/s "
+          "| of the read limit | G mul-add/s | of the dot limit |\n"
+          "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: "
+          "|\n",
           stdout);
   if (format == BenchFormat::Csv)
     for (int i = 0; i < numFields; ++i)

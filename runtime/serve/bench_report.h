@@ -8,6 +8,7 @@
 #define DSV4_RUNTIME_SERVE_BENCH_REPORT_H
 
 #include "runtime/abi/program.h"
+#include "runtime/core/executor.h"
 
 #include <stdint.h>
 
@@ -21,12 +22,26 @@ struct BenchTest {
   int threads;
   double samples[maxRepeats]; // seconds
   int repeats;
+  /// What all repetitions do each: bytes read, and useful multiply-adds.
+  Traffic traffic;
+  /// The machine's limits beside each repetition, measured before and after it:
+  /// bytes and multiply-adds per second; 0: not measured.
+  double readCeiling[maxRepeats], dotCeiling[maxRepeats];
 
   int64_t tokens() const { return prompt ? prompt : gen; }
   double rate(int i) const { return double(tokens()) / samples[i]; }
 };
 
 enum class BenchFormat { Markdown, Csv, Json, JsonLines };
+
+/// What the phases of a test did, over `steps` steps. Phases that differ by
+/// their layer alone are one row; slowest first.
+void printPhases(BenchFormat format, const dsv4_program &program,
+                 const PhaseSample *samples, int64_t steps, double readCeiling);
+
+/// The last step as a trace that Perfetto and chrome://tracing open.
+Status writeTrace(const char *path, const dsv4_program &program,
+                  const PhaseSample *samples);
 
 /// False for an unknown name.
 bool readBenchFormat(const char *name, BenchFormat &format);

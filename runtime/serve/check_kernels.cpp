@@ -5,8 +5,8 @@
 // run on pseudo-random rows, every bit of the output is compared. Products:
 // check_products.cpp.
 
-#include "runtime/numerics/formats.h"
-#include "runtime/numerics/math.h"
+#include "runtime/numerics/denormals.h"
+#include "runtime/numerics/rows.h"
 #include "runtime/serve/cli.h"
 #include "runtime/serve/random_bf16.h"
 
@@ -18,24 +18,6 @@ namespace dsv4::serve {
 namespace {
 
 RandomBf16 random;
-
-/// Fake quantisation of 128 elements (docs/numerics.md R15).
-void quantizeBlock(const uint16_t *in, uint16_t *out) {
-  float amax = 1e-4f;
-  for (int i = 0; i < 128; ++i) {
-    float a = num::absolute(num::bf16ToFloat(in[i]));
-    amax = a > amax ? a : amax;
-  }
-  uint32_t bits = num::bitsOf(amax * float(1.0 / 448));
-  uint32_t byte = (bits >> 23) + ((bits & 0x7fffff) != 0);
-  float scale = num::floatOfBits(byte << 23);
-  float inverse = num::floatOfBits((254 - byte) << 23);
-  for (int i = 0; i < 128; ++i) {
-    float q = num::bf16ToFloat(in[i]) * inverse;
-    q = q < -448.0f ? -448.0f : q > 448.0f ? 448.0f : q;
-    out[i] = num::floatToBf16(num::roundE4M3(q) * scale);
-  }
-}
 
 /// Runs a quantize phase on one token row; its row width is items per token
 /// times 128.
@@ -49,11 +31,15 @@ const char *checkQuantize(Engine &engine, int64_t index) {
   dsv4_step step = {};
   step.tokens = 1;
   engine.phases().runPhase(step, index);
-  uint16_t expected[128];
+  num::FlushDenormals flush;
   for (int64_t at = 0; at < width; at += 128) {
-    quantizeBlock(in + at, expected);
-    if (memcmp(expected, out + at, sizeof(expected)) != 0)
-      return "differs from the scalar code";
+    float block[128];
+    for (int64_t i = 0; i < 128; ++i)
+      block[i] = num::bf16ToFloat(in[at + i]);
+    num::fakeQuantizeE4M3(block, 128, 128);
+    for (int64_t i = 0; i < 128; ++i)
+      if (out[at + i] != num::floatToBf16(block[i]))
+        return "differs from the scalar code";
   }
   return nullptr;
 }

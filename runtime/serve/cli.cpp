@@ -90,7 +90,7 @@ bool parseFlags(int argc, char **argv, const char *command, const char *summary,
     const char *argument = argv[i];
     if (!strcmp(argument, "--help") || !strcmp(argument, "-h")) {
       printHelp(command, summary, specs, count);
-      *exitCode = Done;
+      *exitCode = finishStdout();
       return false;
     }
     const char *equals =
@@ -103,6 +103,11 @@ bool parseFlags(int argc, char **argv, const char *command, const char *summary,
       return false;
     }
     if (spec->kind == FlagSpec::Switch) {
+      if (equals) {
+        failWith("%s: %s: takes no value, got '%s'", command, spec->name,
+                 equals + 1);
+        return false;
+      }
       *static_cast<bool *>(spec->to) = true;
       continue;
     }
@@ -141,10 +146,20 @@ EngineOptions engineOptions(const Flags &flags) {
   options.context = flags.context;
   options.sequences = flags.sequences;
   options.threads = flags.threads;
+  if (flags.pin || flags.noPin)
+    options.pin = flags.noPin ? EngineOptions::Off : EngineOptions::On;
   options.verify = flags.verify;
   options.weightsPath = flags.weights;
   options.hiddenCpuFeatures = getenv("DSV4_HIDE_CPU_FEATURES");
   return options;
+}
+
+int64_t plannedContext(const dsv4_program &program, const Flags &flags) {
+  int64_t most = program.limits.max_context;
+  int64_t tokens =
+      flags.context > 0 && flags.context < most ? flags.context : most;
+  return (tokens + DSV4_CONTEXT_BLOCK - 1) / DSV4_CONTEXT_BLOCK *
+         DSV4_CONTEXT_BLOCK;
 }
 
 bool interrupted() { return signalled; }

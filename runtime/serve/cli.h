@@ -30,7 +30,9 @@ struct Flags {
   int64_t saveStateAt = -1;
   int threads = 0;
   bool raw = false, think = false, json = false, verbose = false;
+  const char *trace = nullptr;
   bool ignoreEos = false, verify = false, profilePhases = false;
+  bool pin = false, noPin = false, noCeiling = false;
   text::SamplerParams sampler;
 };
 
@@ -43,11 +45,11 @@ struct FlagSpec {
 };
 
 /// Reads flags; false after an error message, or after printing the help that
-/// was asked for (then *exitCode is Done). `positional` may be null.
+/// was asked for. *exitCode is what to return then.
 bool parseFlags(int argc, char **argv, const char *command, const char *summary,
                 const FlagSpec *specs, size_t count, int *exitCode);
 
-/// "NAME: error: MESSAGE" on stderr.
+/// "error: MESSAGE" on stderr; the exit code that goes with it.
 int failWith(const Status &status);
 int failWith(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -55,6 +57,11 @@ int failWith(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /// nowhere else: DSV4_HIDE_CPU_FEATURES=avx512f,avx2 takes features as missing,
 /// so that the refusal of an unfit CPU can be seen on a fit one.
 EngineOptions engineOptions(const Flags &flags);
+
+/// The most tokens that an engine of these flags can hold, in whole blocks:
+/// what memory beside it is planned for. A --context that the engine will
+/// refuse counts as the compiled maximum.
+int64_t plannedContext(const dsv4_program &program, const Flags &flags);
 
 /// Set by Ctrl-C; a second one ends the process at once.
 bool interrupted();

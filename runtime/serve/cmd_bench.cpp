@@ -4,12 +4,15 @@
 // bench: speed in llama-bench's conventions. -p, -n, -d and -t take lists;
 // every combination of a prompt (pp) or generation (tg) test with a depth and a
 // thread count is repeated -r times. Tokens are pseudo-random ids: routing then
-// spreads as it does for text of many kinds.
+// spreads as it does for text of many kinds. Before and after each repetition
+// the machine's own limits are measured by the same workers.
 
+#include "runtime/core/ceiling.h"
 #include "runtime/serve/bench_report.h"
 #include "runtime/serve/cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 namespace dsv4::serve {
 
@@ -43,35 +46,110 @@ int32_t tokenAt(int64_t i, int64_t vocab) {
   return int32_t((x >> 33) % uint64_t(vocab));
 }
 
+/// One thread count's engine, and what its tests measure beside the time.
+struct Bench {
+  Engine engine;
+  Ceiling ceiling;
+  bool hasCeiling = false;
+  PhaseSample *samples = nullptr; // [num_phases]
+  int64_t steps = 0;              // that samples add up
+
+  void clearSamples() {
+    memset(samples, 0, sizeof(*samples) * size_t(engine.program().num_phases));
+    steps = 0;
+  }
+};
+
 /// Feeds `count` tokens from position `from`, in full steps or one by one.
-Status feedTokens(Engine &engine, int64_t from, int64_t count, int64_t chunk) {
+Status feedTokens(Bench &bench, int64_t from, int64_t count, int64_t chunk,
+                  PhaseSample *samples) {
   static int32_t ids[MaxStep];
+  Engine &engine = bench.engine;
   for (int64_t at = 0; at < count && !interrupted();) {
     int64_t part = count - at < chunk ? count - at : chunk;
     for (int64_t i = 0; i < part; ++i)
       ids[i] = tokenAt(from + at + i, engine.vocab());
     DSV4_RETURN_IF_ERROR(
-        engine.feed(0, ids, part, at + part == count || chunk == 1));
+        engine.feed(0, ids, part, at + part == count || chunk == 1, samples));
+    bench.steps += samples != nullptr;
     at += part;
   }
   return okStatus();
 }
 
-Status runTest(Engine &engine, BenchTest &test) {
-  int64_t step = engine.maxStepTokens();
+/// The limits of this moment, added to what was measured before.
+struct Limits {
+  double read = 0, dots = 0;
+};
+
+Limits measureLimits(Bench &bench) {
+  if (!bench.hasCeiling)
+    return {};
+  return {bench.ceiling.readBytes(), bench.ceiling.multiplyAdds()};
+}
+
+/// One repetition; returns its seconds.
+Status repeatOnce(Bench &bench, const BenchTest &test, PhaseSample *samples,
+                  double *took) {
+  int64_t step = bench.engine.maxStepTokens();
   step = step < MaxStep ? step : MaxStep;
-  for (int i = -1; i < test.repeats && !interrupted(); ++i) { // -1: warm-up
-    engine.reset(0);
-    DSV4_RETURN_IF_ERROR(feedTokens(engine, 0, test.depth, step));
-    double start = seconds();
-    DSV4_RETURN_IF_ERROR(
-        feedTokens(engine, test.depth, test.tokens(), test.prompt ? step : 1));
-    if (i >= 0)
-      test.samples[i] = seconds() - start;
+  bench.engine.reset(0);
+  DSV4_RETURN_IF_ERROR(feedTokens(bench, 0, test.depth, step, nullptr));
+  double start = seconds();
+  DSV4_RETURN_IF_ERROR(feedTokens(bench, test.depth, test.tokens(),
+                                  test.prompt ? step : 1, samples));
+  *took = seconds() - start;
+  return okStatus();
+}
+
+Status runTest(Bench &bench, BenchTest &test, bool isProfiled) {
+  // The run that is not counted says what work a repetition is.
+  double took;
+  bench.clearSamples();
+  DSV4_RETURN_IF_ERROR(repeatOnce(bench, test, bench.samples, &took));
+  test.traffic = {};
+  for (int64_t i = 0; i < bench.engine.program().num_phases; ++i)
+    test.traffic.add(bench.samples[i].traffic);
+  bench.clearSamples();
+  Limits before = measureLimits(bench);
+  for (int i = 0; i < test.repeats && !interrupted(); ++i) {
+    DSV4_RETURN_IF_ERROR(repeatOnce(
+        bench, test, isProfiled ? bench.samples : nullptr, &test.samples[i]));
+    Limits after = measureLimits(bench);
+    test.readCeiling[i] = (before.read + after.read) / 2;
+    test.dotCeiling[i] = (before.dots + after.dots) / 2;
+    before = after;
   }
   if (interrupted())
     return makeError(Code::Interrupted, "interrupted");
   return okStatus();
+}
+
+double averageOf(const double *values, int count) {
+  double sum = 0;
+  for (int i = 0; i < count; ++i)
+    sum += values[i] / count;
+  return sum;
+}
+
+/// Opens what the tests of one thread count need.
+Status openBench(Bench &bench, const dsv4_program &program, const Flags &f,
+                 int threads) {
+  EngineOptions options = engineOptions(f);
+  options.threads = threads;
+  if (!f.noPin)
+    options.pin = EngineOptions::On;
+  options.extraBytes = sizeof(PhaseSample) * uint64_t(program.num_phases);
+  DSV4_RETURN_IF_ERROR(bench.engine.open(program, options));
+  bench.samples = static_cast<PhaseSample *>(bench.engine.extra());
+  if (f.noCeiling)
+    return okStatus();
+  Status status =
+      bench.ceiling.open(bench.engine.workers(), program.cpu_features);
+  bench.hasCeiling = status.isOk();
+  if (!status.isOk())
+    bench.engine.close();
+  return status;
 }
 
 /// All tests of one thread count.
@@ -79,10 +157,8 @@ Status runThreads(const dsv4_program &program, const Flags &f,
                   BenchFormat format, int threads, const List &prompts,
                   const List &gens, const List &depths, int &printed) {
   static BenchTest test;
-  EngineOptions options = engineOptions(f);
-  options.threads = threads;
-  Engine engine;
-  DSV4_RETURN_IF_ERROR(engine.open(program, options));
+  Bench bench;
+  DSV4_RETURN_IF_ERROR(openBench(bench, program, f, threads));
   Status status = okStatus();
   auto measure = [&](int64_t prompt, int64_t gen, int64_t depth) {
     if (!status.isOk() || prompt + gen == 0)
@@ -90,12 +166,19 @@ Status runThreads(const dsv4_program &program, const Flags &f,
     test.prompt = prompt;
     test.gen = gen;
     test.depth = depth;
-    test.context = engine.context();
-    test.threads = engine.workers().threads();
+    test.context = bench.engine.context();
+    test.threads = bench.engine.workers().threads();
     test.repeats = int(f.repeat);
-    status = runTest(engine, test);
-    if (status.isOk())
-      printBenchTest(format, program, test, printed++);
+    bool isProfiled = f.profilePhases || f.trace;
+    status = runTest(bench, test, isProfiled);
+    if (!status.isOk())
+      return;
+    printBenchTest(format, program, test, printed++);
+    if (f.profilePhases)
+      printPhases(format, program, bench.samples, bench.steps,
+                  averageOf(test.readCeiling, test.repeats));
+    if (f.trace)
+      status = writeTrace(f.trace, program, bench.samples);
   };
   for (int d = 0; d < depths.count; ++d) {
     for (int i = 0; i < prompts.count; ++i)
@@ -103,7 +186,9 @@ Status runThreads(const dsv4_program &program, const Flags &f,
     for (int i = 0; i < gens.count; ++i)
       measure(0, gens.values[i], depths.values[d]);
   }
-  engine.close();
+  if (bench.hasCeiling)
+    bench.ceiling.close();
+  bench.engine.close();
   return status;
 }
 
@@ -123,6 +208,14 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
       {"--threads", "-t", FlagSpec::Text, &f.threadList,
        "thread counts (default: one per core)"},
       {"--output", "-o", FlagSpec::Text, &f.format, "md, csv, json or jsonl"},
+      {"--profile-phases", nullptr, FlagSpec::Switch, &f.profilePhases,
+       "time and bytes of each phase (md and jsonl)"},
+      {"--trace", nullptr, FlagSpec::Text, &f.trace,
+       "write the last step as a trace for Perfetto"},
+      {"--no-ceiling", nullptr, FlagSpec::Switch, &f.noCeiling,
+       "do not measure the machine's limits (they take 1 GiB)"},
+      {"--no-pin", nullptr, FlagSpec::Switch, &f.noPin,
+       "let the system move the threads"},
       {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
       {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
   int code;
@@ -143,6 +236,9 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
         "bench: expected 1 to %d repetitions and -o md, csv, json or "
         "jsonl",
         maxRepeats);
+  if (f.profilePhases && format != BenchFormat::Markdown &&
+      format != BenchFormat::JsonLines)
+    return failWith("bench: --profile-phases prints with -o md or jsonl");
   if (!threads.count)
     threads.values[threads.count++] = 0;
   printBenchHeader(format);

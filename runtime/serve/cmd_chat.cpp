@@ -1,10 +1,11 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// chat: a plain multi-turn loop in the official prompt form. The sequence's
-// state stays, so a turn costs its own tokens only: what is already fed is a
-// prefix of what the next prompt encodes to, and where it is not (thinking that
-// is dropped from earlier turns), the sequence starts over.
+// chat: a plain multi-turn loop in the official prompt form. Every turn encodes
+// the whole conversation anew, and feeds only what the sequence's state does
+// not hold yet. State cannot be wound back, so where what was fed is no prefix
+// of the new ids (thinking that is dropped from earlier turns, an answer whose
+// text merges to other tokens than were sampled), the sequence starts over.
 
 #include "runtime/serve/generate.h"
 
@@ -17,119 +18,167 @@ namespace dsv4::serve {
 namespace {
 
 constexpr size_t MaxMessages = 4096;
+/// Of the whole conversation: text with fewer bytes per token is the rule.
+constexpr uint64_t BytesPerToken = 16, LeastBytes = 64 << 10;
 
-/// The conversation: messages and their bytes.
-text::ChatMessage messages[MaxMessages];
-char conversation[16 << 20];
-size_t messageCount = 0, used = 0;
-/// Ids that the sequence holds.
-int32_t fedIds[1 << 22];
-int64_t fedCount = 0;
+/// The messages with their bytes, and the ids that the sequence holds, in
+/// memory of the engine's reservation.
+class Conversation {
+public:
+  Conversation(void *memory, int64_t context)
+      : messages(static_cast<text::ChatMessage *>(memory)),
+        fedIds(reinterpret_cast<int32_t *>(messages + MaxMessages)),
+        text(reinterpret_cast<char *>(fedIds + context)),
+        room(textBytes(context)) {}
 
-bool addMessage(text::ChatRole role, const char *bytes, size_t count) {
-  if (messageCount == MaxMessages || count > sizeof(conversation) - used)
-    return false;
-  char *to = conversation + used;
-  memmove(to, bytes, count);
-  used += count;
-  messages[messageCount++] = {role, {to, count}, {}};
-  return true;
-}
+  static uint64_t textBytes(int64_t context) {
+    return uint64_t(context) * BytesPerToken + LeastBytes;
+  }
+  static uint64_t memoryBytes(int64_t context) {
+    return MaxMessages * sizeof(text::ChatMessage) +
+           uint64_t(context) * sizeof(int32_t) + textBytes(context) + 1;
+  }
 
-void forget(size_t keepMessages, size_t keepBytes) {
-  messageCount = keepMessages;
-  used = keepBytes;
-}
+  /// Where the next message may be written, before add().
+  char *end() { return text + used; }
+  size_t left() const { return room - used; }
 
-/// Ids in front that are fed already; the rest of the sequence is dropped.
-int64_t commonPrefix(Generator &g) {
+  Status add(text::ChatRole role, const char *bytes, size_t count) {
+    if (messageCount == MaxMessages || count > left())
+      return full();
+    char *to = end();
+    memmove(to, bytes, count);
+    used += count;
+    messages[messageCount++] = {role, {to, count}, {}};
+    return okStatus();
+  }
+  /// Appends the answer's text as the assistant's message. Reasoning is
+  /// dropped, as the official form does with that of earlier turns.
+  Status addAnswer(Generator &g, int64_t firstId, bool isThinking);
+
+  std::span<const text::ChatMessage> all() const {
+    return {messages, messageCount};
+  }
+  size_t size() const { return messageCount; }
+  void keep(size_t count) {
+    messageCount = count;
+    used = count ? size_t(messages[count - 1].content.data() +
+                          messages[count - 1].content.size() - text)
+                 : 0;
+  }
+
+  /// How many of the ids to feed are fed already; empties the sequence if that
+  /// are not all that it holds.
+  int64_t takePrefix(Generator &g);
+  void setFed(Generator &g) {
+    fed = g.engine.length(0); // the last token was printed but not fed
+    memcpy(fedIds, g.ids(), size_t(fed) * sizeof(int32_t));
+  }
+
+private:
+  Status full() const {
+    return makeError(Code::InvalidArgument,
+                     "the conversation is full: at most %zu messages of "
+                     "together %zu bytes; use a larger --context",
+                     MaxMessages, room);
+  }
+
+  text::ChatMessage *messages;
+  int32_t *fedIds;
+  char *text;
+  size_t room, messageCount = 0, used = 0;
+  int64_t fed = 0;
+};
+
+int64_t Conversation::takePrefix(Generator &g) {
   int64_t same = 0;
-  while (same < fedCount && same < g.numIds() && fedIds[same] == g.ids()[same])
+  while (same < fed && same < g.numIds() && fedIds[same] == g.ids()[same])
     ++same;
-  if (same == fedCount && same < g.numIds())
+  // One id at least is fed, for its logits.
+  if (same == fed && same < g.numIds())
     return same;
   g.engine.reset(0);
-  return fedCount = 0;
+  return fed = 0;
 }
 
-/// Appends the answer's text as the assistant's message. Reasoning is dropped,
-/// as the official form does with that of earlier turns.
-bool keepAnswer(Generator &g, int64_t first, bool isThinking) {
-  char *start = conversation + used;
-  size_t room = sizeof(conversation) - used, size = 0;
-  for (int64_t i = first; i < g.numIds(); ++i) {
+Status Conversation::addAnswer(Generator &g, int64_t firstId, bool isThinking) {
+  char *start = end();
+  size_t size = 0;
+  for (int64_t i = firstId; i < g.numIds(); ++i) {
     std::string_view piece = g.tokenizer.piece(g.ids()[i]);
     isThinking = isThinking && g.ids()[i] != g.chatTokens.thinkEnd;
     if (isThinking || g.tokenizer.isControl(g.ids()[i]))
       continue;
-    if (piece.size() > room - size)
-      return false;
+    if (piece.size() > left() - size)
+      return full();
     memcpy(start + size, piece.data(), piece.size());
     size += piece.size();
   }
-  return addMessage(text::ChatRole::Assistant, start, size);
+  return add(text::ChatRole::Assistant, start, size);
 }
 
-Status turn(Generator &g, const Flags &flags, const char *line, size_t bytes) {
-  if (!addMessage(text::ChatRole::User, line, bytes))
-    return makeError(Code::OutOfMemory, "the conversation is full; use /reset");
+Status turn(Generator &g, const Flags &flags, Conversation &talk,
+            std::string_view line) {
+  DSV4_RETURN_IF_ERROR(
+      talk.add(text::ChatRole::User, line.data(), line.size()));
   text::ChatOptions options;
   options.mode = flags.think ? text::ChatMode::Thinking : text::ChatMode::Chat;
-  DSV4_RETURN_IF_ERROR(g.encodeChat({messages, messageCount}, options));
-  int64_t promptIds = g.numIds(), from = commonPrefix(g);
-  Status status = g.answer(from, flags.predict, flags);
-  if (!status.isOk() && status.code != Code::Interrupted)
-    return status;
+  DSV4_RETURN_IF_ERROR(g.encodeChat(talk.all(), options));
+  int64_t promptIds = g.numIds(), from = talk.takePrefix(g);
+  DSV4_RETURN_IF_ERROR(g.answer(from, flags.predict, flags));
   if (flags.verbose)
     fprintf(stderr,
             "prompt %lld tokens, %lld of them new, answer %lld tokens\n",
             (long long)promptIds, (long long)(promptIds - from),
             (long long)g.generated());
-  // The last token was printed but not fed.
-  fedCount = g.engine.length(0);
-  if (size_t(fedCount) <= sizeof(fedIds) / sizeof(*fedIds))
-    memcpy(fedIds, g.ids(), size_t(fedCount) * sizeof(int32_t));
-  else
-    fedCount = 0;
-  if (!keepAnswer(g, promptIds, flags.think))
-    return makeError(Code::OutOfMemory, "the conversation is full; use /reset");
-  return status;
+  talk.setFed(g);
+  return talk.addAnswer(g, promptIds, flags.think);
 }
 
-/// One line of stdin without its newline; false at the end.
-bool readLine(char *to, size_t room, size_t &bytes) {
-  if (!fgets(to, int(room), stdin))
+/// Reads a line of stdin, whatever its bytes, to the conversation's end: false
+/// at the end of the input. A line that does not fit is cut one byte behind
+/// what does, which add() then refuses.
+bool readLine(Conversation &talk, std::string_view &line) {
+  char *to = talk.end();
+  size_t room = talk.left(), bytes = 0;
+  int c = EOF;
+  while (bytes <= room && (c = getchar()) != EOF && c != '\n') {
+    if (bytes < room)
+      to[bytes] = char(c);
+    ++bytes;
+  }
+  if (c == EOF && (bytes == 0 || interrupted()))
     return false;
-  bytes = strlen(to);
-  while (bytes && (to[bytes - 1] == '\n' || to[bytes - 1] == '\r'))
+  while (bytes > 0 && bytes <= room && to[bytes - 1] == '\r')
     --bytes;
+  line = {to, bytes};
   return true;
 }
 
-Status converse(Generator &g, const Flags &flags) {
-  static char line[1 << 20];
+Status converse(Generator &g, const Flags &flags, Conversation &talk) {
   bool terminal = isatty(0);
   if (flags.system)
-    addMessage(text::ChatRole::System, flags.system, strlen(flags.system));
-  size_t keptMessages = messageCount, keptBytes = used, bytes;
+    DSV4_RETURN_IF_ERROR(
+        talk.add(text::ChatRole::System, flags.system, strlen(flags.system)));
+  size_t kept = talk.size();
   if (terminal)
     fputs("/reset forgets, /exit ends.\n", stderr);
   while (true) {
+    std::string_view line;
     if (terminal)
       fputs("> ", stderr);
-    if (!readLine(line, sizeof(line), bytes))
+    if (!readLine(talk, line))
       return interrupted() ? makeError(Code::Interrupted, "interrupted")
                            : okStatus();
-    line[bytes] = 0;
-    if (!strcmp(line, "/exit"))
+    if (line == "/exit")
       return okStatus();
-    if (!strcmp(line, "/reset")) {
-      forget(keptMessages, keptBytes);
+    if (line == "/reset") {
+      talk.keep(kept);
       continue;
     }
-    if (bytes == 0)
+    if (line.empty())
       continue;
-    DSV4_RETURN_IF_ERROR(turn(g, flags, line, bytes));
+    DSV4_RETURN_IF_ERROR(turn(g, flags, talk, line));
     DSV4_RETURN_IF_ERROR(writeAll(1, "\n", 1));
   }
 }
@@ -167,10 +216,13 @@ int chatCommand(const dsv4_program &program, int argc, char **argv) {
   if (text::checkParams(f.sampler) != text::TextError::None)
     return failWith("chat: %s", text::message(text::checkParams(f.sampler)));
   Generator g;
-  int64_t context = f.context ? f.context : program.limits.max_context;
-  Status status = g.open(program, f, uint64_t(context) * 8);
+  int64_t context = plannedContext(program, f);
+  Status status =
+      g.open(program, f, Conversation::textBytes(context) + 2 * MaxMessages,
+             Conversation::memoryBytes(context));
   if (status.isOk()) {
-    status = converse(g, f);
+    Conversation talk(g.own(), context);
+    status = converse(g, f, talk);
     g.close();
   }
   return status.isOk() ? int(Done) : failWith(status);

@@ -10,10 +10,14 @@
 
 namespace dsv4::serve {
 
+static int64_t blocksOf(int64_t context) {
+  return (context + DSV4_CONTEXT_BLOCK - 1) / DSV4_CONTEXT_BLOCK;
+}
+
 static void printText(const dsv4_program &p, const WeightsFile &weights,
                       int64_t context) {
   const dsv4_limits &l = p.limits;
-  int64_t blocks = (context + 127) / 128;
+  int64_t blocks = blocksOf(context);
   printf("%s\ntarget           %s\nABI              %u\n", p.identity, p.target,
          p.abi_version);
   printf("phases           %lld\nvocabulary       %lld\n",
@@ -41,7 +45,7 @@ static void printText(const dsv4_program &p, const WeightsFile &weights,
 static void printJson(const dsv4_program &p, const WeightsFile &weights,
                       int64_t context) {
   const dsv4_limits &l = p.limits;
-  int64_t blocks = (context + 127) / 128;
+  int64_t blocks = blocksOf(context);
   printf("{\"abi_version\":%u,\"target\":\"%s\",\"weights_mode\":\"%s\","
          "\"weights_sha256\":\"",
          p.abi_version, p.target, p.weights_mode ? "sidecar" : "embedded");
@@ -75,16 +79,7 @@ int infoCommand(const dsv4_program &program, int argc, char **argv) {
                     (long long)most, (long long)f.context);
   int64_t context = f.context ? f.context : most;
   WeightsFile weights;
-  char path[4096];
-  Status status = okStatus();
-  if (program.weights_mode == 0) {
-    status = openEmbeddedWeights(nullptr, weights);
-  } else {
-    status = f.weights ? okStatus() : defaultSidecarPath(path, sizeof(path));
-    if (status.isOk())
-      status = openSidecarWeights(f.weights ? f.weights : path,
-                                  program.weights_hash, weights);
-  }
+  Status status = openProgramWeights(program, f.weights, weights);
   if (!status.isOk())
     return failWith(status);
   (f.json ? printJson : printText)(program, weights, context);

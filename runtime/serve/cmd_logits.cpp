@@ -73,20 +73,30 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
   TokenFile file;
   if (Status s = openTokens(f.tokens, file); !s.isOk())
     return failWith(s);
-  EngineOptions options = engineOptions(f);
+  if (f.saveStateAt >= file.count)
+    return failWith("logits: --save-state-at: expected fewer than the %lld "
+                    "tokens of %s, got %lld",
+                    (long long)file.count, f.tokens, (long long)f.saveStateAt);
   // As much state as the sequence needs: the file says how long it is.
-  int64_t most = program.limits.max_context;
-  options.context = f.context           ? f.context
-                    : file.count < most ? file.count
-                                        : most;
-  if (f.saveStateAt >= 0) // restored into another slot where there is one
+  if (!f.context && file.count < program.limits.max_context)
+    f.context = file.count;
+  EngineOptions options = engineOptions(f);
+  if (f.saveStateAt >= 0) { // restored into another slot where there is one
     options.sequences = program.limits.max_sequences < 2 ? 1 : 2;
-  if (f.saveStateAt >= 0) // room for one snapshot, rounded generously
+    // Room for one snapshot, rounded generously.
     options.extraBytes =
-        evaluate(program.limits.state_bytes, (options.context + 127) / 128) +
+        uint64_t(evaluate(program.limits.state_bytes,
+                          plannedContext(program, f) / DSV4_CONTEXT_BLOCK)) +
         8192;
+  }
   Engine engine;
   Status status = engine.open(program, options);
+  if (status.isOk() && file.count > engine.context())
+    status =
+        makeError(Code::InvalidArgument,
+                  "%s has %lld tokens, the context %lld; use a larger "
+                  "--context",
+                  f.tokens, (long long)file.count, (long long)engine.context());
   LogitsWriter writer;
   if (status.isOk())
     status = writer.open(f.output, file.count, engine.vocab());

@@ -5,49 +5,75 @@
 
 #include "runtime/serve/generate.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 namespace dsv4::serve {
 
 namespace {
 
-/// Text of -f and stdin is read into this, before the engine knows its length.
-char promptText[16 << 20];
+/// Of the text of a file or of stdin.
+constexpr uint64_t MaxTextBytes = 16 << 20;
 
-void printStatistics(const Generator &g) {
+/// Reads a whole file, or stdin for "-".
+Status readText(const char *path, char *to, uint64_t &bytes) {
+  int file = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : 0;
+  if (file < 0)
+    return makeSystemError(Code::NotFound, errno, "%s: cannot be opened", path);
+  bytes = 0;
+  Status status = okStatus();
+  while (status.isOk()) {
+    // One byte more than is taken, so that the end of a full text is seen.
+    ssize_t got = read(file, to + bytes, MaxTextBytes + 1 - bytes);
+    if (got < 0 && errno == EINTR && !interrupted())
+      continue;
+    if (got < 0)
+      status = interrupted() ? makeError(Code::Interrupted, "interrupted")
+                             : makeSystemError(Code::Io, errno,
+                                               "%s: cannot be read", path);
+    if (got <= 0)
+      break;
+    bytes += uint64_t(got);
+    if (bytes > MaxTextBytes)
+      status = makeError(Code::InvalidArgument,
+                         "%s: expected at most %llu bytes of text, found more",
+                         path, (unsigned long long)MaxTextBytes);
+  }
+  if (file > 0)
+    close(file);
+  return status;
+}
+
+void printStatistics(Generator &g) {
   fprintf(stderr,
           "prompt %lld tokens in %.3f s (%.1f tokens/s), answer %lld tokens in "
           "%.3f s (%.1f tokens/s), %d threads, %llu MiB reserved\n",
           (long long)g.promptTokens(), g.prefillSeconds(),
           g.promptTokens() / g.prefillSeconds(), (long long)g.generated(),
           g.decodeSeconds(), g.generated() / g.decodeSeconds(),
-          const_cast<Generator &>(g).engine.workers().threads(),
+          g.engine.workers().threads(),
           (unsigned long long)(g.engine.reservedBytes() >> 20));
 }
 
-Status runPrompt(const dsv4_program &program, Flags &flags) {
-  uint64_t bytes = 0;
-  if (flags.prompt) {
-    bytes = strlen(flags.prompt);
-  } else {
-    DSV4_RETURN_IF_ERROR(readText(flags.file ? flags.file : "-", promptText,
-                                  sizeof(promptText), bytes));
-    flags.prompt = promptText;
-  }
+/// Answers `prompt` of `bytes` bytes.
+Status answerPrompt(const dsv4_program &program, const Flags &flags,
+                    const char *prompt, uint64_t bytes) {
   uint64_t systemBytes = flags.system ? strlen(flags.system) : 0;
   Generator g;
   DSV4_RETURN_IF_ERROR(g.open(program, flags, bytes + systemBytes));
   Status status;
   if (flags.raw) {
-    status = g.encodeRaw(flags.prompt, bytes);
+    status = g.encodeRaw(prompt, bytes);
   } else {
     text::ChatMessage messages[2];
     size_t count = 0;
     if (flags.system)
       messages[count++] = {
           text::ChatRole::System, {flags.system, systemBytes}, {}};
-    messages[count++] = {text::ChatRole::User, {flags.prompt, bytes}, {}};
+    messages[count++] = {text::ChatRole::User, {prompt, bytes}, {}};
     text::ChatOptions options;
     options.mode =
         flags.think ? text::ChatMode::Thinking : text::ChatMode::Chat;
@@ -56,10 +82,27 @@ Status runPrompt(const dsv4_program &program, Flags &flags) {
   if (status.isOk())
     status = g.answer(0, flags.predict, flags);
   if (g.generated() > 0 && !flags.raw)
-    (void)!writeAll(1, "\n", 1).isOk();
+    if (Status ended = writeAll(1, "\n", 1); status.isOk())
+      status = ended;
   if (flags.verbose && status.isOk())
     printStatistics(g);
   g.close();
+  return status;
+}
+
+Status runPrompt(const dsv4_program &program, const Flags &flags) {
+  if (flags.prompt)
+    return answerPrompt(program, flags, flags.prompt, strlen(flags.prompt));
+  // Read before the engine is opened, whose memory depends on the length.
+  Reservation memory;
+  size_t text = memory.add(MaxTextBytes + 1);
+  DSV4_RETURN_IF_ERROR(memory.reserve());
+  char *prompt = (char *)memory.address(text);
+  uint64_t bytes = 0;
+  Status status = readText(flags.file ? flags.file : "-", prompt, bytes);
+  if (status.isOk())
+    status = answerPrompt(program, flags, prompt, bytes);
+  memory.release();
   return status;
 }
 
@@ -103,6 +146,8 @@ int runCommand(const dsv4_program &program, int argc, char **argv) {
   if (!parseFlags(argc, argv, "run", "answer one prompt", specs,
                   sizeof(specs) / sizeof(*specs), &code))
     return code;
+  if (f.prompt && f.file)
+    return failWith("run: expected --prompt or --file, got both");
   if (text::checkParams(f.sampler) != text::TextError::None)
     return failWith("run: %s", text::message(text::checkParams(f.sampler)));
   Status status = runPrompt(program, f);

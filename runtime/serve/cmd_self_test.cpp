@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // self-test: is this executable sound on this machine? Weights against their
-// hashes, the same logits from one thread and from all, whole prompt against
-// single tokens, and the checkpoint's own known answers, greedily.
+// hashes, kernels against scalar code, a whole step against single tokens, and
+// the checkpoint's own known answers, greedily.
 
 #include "runtime/serve/cli.h"
 
@@ -20,7 +20,8 @@ constexpr int64_t MaxTokens = 1 << 16;
 constexpr double NearTie = 0.3;
 
 /// The arrays of one sample, found by scanning the JSON that the compiler
-/// wrote.
+/// wrote: without spaces, keys in order of name. Its values are the
+/// checkpoint's, so they are checked here.
 struct Sample {
   char name[64] = "";
   int32_t prompt[MaxTokens], output[MaxTokens];
@@ -28,23 +29,29 @@ struct Sample {
   int64_t promptCount, outputCount, marginCount;
 };
 
-/// Position behind "key": before `end`, or null.
+/// Position behind `key` in [from, end), which no zero ends; or null.
 const char *valueOf(const char *from, const char *end, const char *key) {
-  const char *at = strstr(from, key);
-  return at && at < end ? at + strlen(key) : nullptr;
+  auto *at = static_cast<const char *>(
+      memmem(from, size_t(end - from), key, strlen(key)));
+  return at ? at + strlen(key) : nullptr;
+}
+
+const char *find(const char *from, const char *end, char c) {
+  return static_cast<const char *>(memchr(from, c, size_t(end - from)));
 }
 
 template <class T>
 int64_t readArray(const char *from, const char *end, const char *key, T *to) {
   const char *at = valueOf(from, end, key);
-  if (!at || *at != '[')
+  if (!at || at == end || *at != '[')
     return 0;
   int64_t count = 0;
-  for (++at; at < end && *at != ']' && count < MaxTokens; at += *at == ',') {
+  for (++at; at < end && *at != ']'; at += *at == ',') {
     char *next;
-    to[count++] = T(strtod(at, &next));
-    if (next == at)
+    double value = strtod(at, &next);
+    if (next == at || count == MaxTokens || !(value >= 0 && value < 0x1p31))
       return 0;
+    to[count++] = T(value);
     at = next;
   }
   return count;
@@ -53,10 +60,11 @@ int64_t readArray(const char *from, const char *end, const char *key, T *to) {
 /// Reads the sample whose keys lie in [from, end): keys are in order of name.
 void readSample(const char *from, const char *end, Sample &sample) {
   const char *name = valueOf(from, end, "\"name\":\"");
-  size_t length = name ? strcspn(name, "\"") : 0;
+  const char *quote = name ? find(name, end, '"') : nullptr;
+  size_t length = quote ? size_t(quote - name) : 0;
   if (length >= sizeof(sample.name))
     length = sizeof(sample.name) - 1;
-  if (name)
+  if (quote)
     memcpy(sample.name, name, length);
   sample.name[length] = 0;
   sample.marginCount = readArray(from, end, "\"margins\":", sample.margins);
@@ -77,6 +85,9 @@ int32_t largest(const float *logits, int64_t vocab) {
 const char *checkSample(Engine &engine, const Sample &s) {
   if (!s.promptCount || !s.outputCount || s.marginCount != s.outputCount)
     return "the sample is damaged";
+  for (int64_t i = 0; i < s.outputCount; ++i)
+    if (s.output[i] >= engine.vocab())
+      return "the sample is damaged";
   engine.reset(0);
   if (!engine.prefill(0, s.prompt, s.promptCount).isOk())
     return "the prompt does not fit the context";
@@ -107,10 +118,10 @@ int checkAnswers(Engine &engine) {
   int failures = 0;
   const char *text = (const char *)blob.data, *end = text + blob.size;
   // Samples end in their last key, prompt_ids.
-  for (const char *at = strchr(text, '['); at && at < end;) {
+  for (const char *at = find(text, end, '['); at && !interrupted();) {
     const char *last = valueOf(at, end, "\"prompt_ids\":");
-    const char *close = last ? strchr(last, '}') : nullptr;
-    if (!close || close >= end)
+    const char *close = last ? find(last, end, '}') : nullptr;
+    if (!close)
       break;
     readSample(at, close, sample);
     char what[96];
@@ -177,8 +188,10 @@ int selfTestCommand(const dsv4_program &program, int argc, char **argv) {
   failures += checkProducts(engine);
   failures += checkChunking(engine);
   failures += checkAnswers(engine);
-  printf("%s\n", failures ? "FAILED" : "passed");
   engine.close();
+  if (interrupted())
+    return failWith(makeError(Code::Interrupted, "interrupted"));
+  printf("%s\n", failures ? "FAILED" : "passed");
   int written = finishStdout();
   return failures ? int(Failed) : written;
 }

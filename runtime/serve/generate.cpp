@@ -5,58 +5,34 @@
 
 #include "runtime/serve/generate.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 namespace dsv4::serve {
 
 namespace {
 
 constexpr size_t MaxSegments = 1 << 16;
+/// Of a piece of text without a break (a word, a run of signs); a longer one is
+/// refused. Bounds the memory of merges: 72 bytes for each of these.
+constexpr uint64_t MaxPieceBytes = 1 << 20;
 
 Status textStatus(text::TextError error) {
-  if (error == text::TextError::None)
+  switch (error) {
+  case text::TextError::None:
     return okStatus();
-  return makeError(Code::InvalidArgument, "%s", text::message(error));
+  case text::TextError::BadBlob:
+  case text::TextError::MisalignedBlob:
+  case text::TextError::BadLogits: // nothing that the user asked for
+    return makeError(Code::Corrupt, "%s", text::message(error));
+  default:
+    return makeError(Code::InvalidArgument, "%s", text::message(error));
+  }
 }
 
 uint64_t roundUp64(uint64_t bytes) { return (bytes + 63) & ~uint64_t(63); }
 
 } // namespace
 
-Status readText(const char *path, char *to, uint64_t room, uint64_t &bytes) {
-  int file = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : 0;
-  if (file < 0)
-    return makeSystemError(Code::NotFound, errno, "%s: cannot be opened", path);
-  bytes = 0;
-  Status status = okStatus();
-  while (status.isOk()) {
-    ssize_t got = read(file, to + bytes, room - bytes);
-    if (got < 0 && errno == EINTR && !interrupted())
-      continue;
-    if (got < 0)
-      status = interrupted() ? makeError(Code::Interrupted, "interrupted")
-                             : makeSystemError(Code::Io, errno,
-                                               "%s: cannot be read", path);
-    if (got <= 0)
-      break;
-    bytes += uint64_t(got);
-    if (bytes == room)
-      status = makeError(Code::InvalidArgument,
-                         "%s: the text is longer than the context; use a "
-                         "larger --context",
-                         path);
-  }
-  if (file > 0)
-    close(file);
-  return status;
-}
-
 Status Generator::open(const dsv4_program &program, const Flags &flags,
-                       uint64_t textBytes) {
+                       uint64_t textBytes, uint64_t ownBytes) {
   if (program.tokenizer.size == 0)
     return makeError(Code::InvalidArgument,
                      "this executable has no tokenizer: it was compiled with "
@@ -66,18 +42,17 @@ Status Generator::open(const dsv4_program &program, const Flags &flags,
   if (error == text::TextError::None && !flags.raw)
     error = text::ChatTokens::resolve(tokenizer, chatTokens);
   DSV4_RETURN_IF_ERROR(textStatus(error));
-  textRoom = 2 * textBytes + 4096;
-  // The prompt, and behind it an answer that fills the context.
-  int64_t context = flags.context ? flags.context : program.limits.max_context;
-  idRoom = int64_t(text::Tokenizer::maxTokens(textRoom)) + context +
-           DSV4_CONTEXT_BLOCK;
-  uint64_t scratchBytes = text::Tokenizer::maxScratchBytes(textRoom);
+  textRoom = textBytes + 4096; // an effort text
+  idRoom = plannedContext(program, flags);
+  uint64_t scratchBytes = text::Tokenizer::maxScratchBytes(
+      textRoom < MaxPieceBytes ? textRoom : MaxPieceBytes);
   uint64_t samplerBytes =
       text::samplerScratchBytes(size_t(program.limits.vocab));
   EngineOptions options = engineOptions(flags);
-  options.extraBytes = roundUp64(idRoom * 4) + roundUp64(textRoom) +
+  options.extraBytes = roundUp64(uint64_t(idRoom) * 4) + roundUp64(textRoom) +
                        roundUp64(scratchBytes) + roundUp64(samplerBytes) +
-                       MaxSegments * sizeof(text::ChatSegment);
+                       roundUp64(MaxSegments * sizeof(text::ChatSegment)) +
+                       ownBytes;
   DSV4_RETURN_IF_ERROR(engine.open(program, options));
   char *at = (char *)engine.extra();
   auto take = [&](uint64_t bytes) {
@@ -89,16 +64,24 @@ Status Generator::open(const dsv4_program &program, const Flags &flags,
   textBuffer = take(textRoom);
   scratch = {(std::byte *)take(scratchBytes), size_t(scratchBytes)};
   samplerScratch = {(std::byte *)take(samplerBytes), size_t(samplerBytes)};
-  segments = (text::ChatSegment *)at;
+  segments = (text::ChatSegment *)take(MaxSegments * sizeof(text::ChatSegment));
+  ownMemory = at;
   return okStatus();
 }
 
-Status Generator::encodeRaw(const char *prompt, size_t bytes) {
-  text::CountResult result =
-      tokenizer.encode({prompt, bytes}, text::SpecialTokens::Parse,
-                       {idBuffer, size_t(idRoom)}, scratch);
+Status Generator::encoded(text::CountResult result) {
   idCount = int64_t(result.count);
+  if (result.error == text::TextError::OutputTooSmall)
+    return makeError(Code::InvalidArgument,
+                     "the prompt has more tokens than the context, %lld; use a "
+                     "larger --context",
+                     (long long)engine.context());
   return textStatus(result.error);
+}
+
+Status Generator::encodeRaw(const char *prompt, size_t bytes) {
+  return encoded(tokenizer.encode({prompt, bytes}, text::SpecialTokens::Parse,
+                                  {idBuffer, size_t(idRoom)}, scratch));
 }
 
 Status Generator::encodeChat(std::span<const text::ChatMessage> messages,
@@ -106,16 +89,15 @@ Status Generator::encodeChat(std::span<const text::ChatMessage> messages,
   if (text::chatTextBytes(messages, options) > textRoom ||
       text::maxChatSegments(messages.size()) > MaxSegments)
     return makeError(Code::InvalidArgument,
-                     "the conversation is longer than the context");
+                     "the conversation is longer than the context; use a "
+                     "larger --context");
   text::RenderedChat chat = text::renderChat(
       messages, options, chatTokens,
       {{textBuffer, size_t(textRoom)}, {segments, MaxSegments}});
   DSV4_RETURN_IF_ERROR(textStatus(chat.error));
-  text::CountResult result =
-      text::encodeChat(tokenizer, chat.segments, {textBuffer, size_t(textRoom)},
-                       {idBuffer, size_t(idRoom)}, scratch);
-  idCount = int64_t(result.count);
-  return textStatus(result.error);
+  return encoded(text::encodeChat(tokenizer, chat.segments,
+                                  {textBuffer, size_t(textRoom)},
+                                  {idBuffer, size_t(idRoom)}, scratch));
 }
 
 Status Generator::print(int32_t token, bool showControl) {

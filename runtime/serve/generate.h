@@ -16,10 +16,13 @@ namespace dsv4::serve {
 
 class Generator {
 public:
-  /// Opens engine and tokenizer. `textBytes`: the longest prompt text.
+  /// Opens engine and tokenizer. `textBytes`: of the longest text that is
+  /// encoded, with two more for each message; `ownBytes`: of the caller, in
+  /// own(), 64-byte aligned.
   Status open(const dsv4_program &program, const Flags &flags,
-              uint64_t textBytes);
+              uint64_t textBytes, uint64_t ownBytes = 0);
   void close() { engine.close(); }
+  void *own() const { return ownMemory; }
 
   /// Ids of a text that stands as it is, control tokens included.
   Status encodeRaw(const char *text, size_t bytes);
@@ -44,6 +47,8 @@ public:
   text::ChatTokens chatTokens;
 
 private:
+  /// The error of an encoding, in words about the prompt.
+  Status encoded(text::CountResult result);
   Status print(int32_t token, bool showControl);
   Status flushText();
   /// Bounded so that Ctrl-C is seen between two steps.
@@ -55,14 +60,12 @@ private:
   uint64_t textRoom = 0;
   std::span<std::byte> scratch, samplerScratch;
   text::ChatSegment *segments = nullptr;
+  void *ownMemory = nullptr;
   text::Utf8Stream stream;
   bool isThinking = false;
   int64_t newTokens = 0, fed = 0;
   double prefillTime = 0, decodeTime = 0;
 };
-
-/// Reads a whole file, or stdin for "-"; OutOfMemory beyond `room`.
-Status readText(const char *path, char *to, uint64_t room, uint64_t &bytes);
 
 } // namespace dsv4::serve
 

@@ -42,7 +42,7 @@ static int help(FILE *to) {
         to);
   fputs("\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n",
         to);
-  return to == stdout ? Done : Usage;
+  return to == stdout ? finishStdout() : int(Usage);
 }
 
 int main(int argc, char **argv) {
@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
   if (!strcmp(argv[1], "--version")) {
     printf("%s, ABI %u\n", dsv4_program_root.identity,
            dsv4_program_root.abi_version);
-    return Done;
+    return finishStdout();
   }
   for (const auto &command : commands)
     if (!strcmp(argv[1], command.name))

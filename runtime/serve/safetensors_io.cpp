@@ -139,12 +139,12 @@ Status openTokens(const char *path, TokenFile &file) {
 
 Status LogitsWriter::open(const char *name, int64_t rows, int64_t columns) {
   if (snprintf(path, sizeof(path), "%s", name) >= int(sizeof(path)) ||
-      snprintf(temporary, sizeof(temporary), "%s.part", name) >=
+      snprintf(temporary, sizeof(temporary), "%s.%d.part", name, getpid()) >=
           int(sizeof(temporary)))
     return makeError(Code::InvalidArgument, "output path is too long");
-  file = ::open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  file = ::open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (file < 0)
-    return makeSystemError(Code::Io, errno, "%s: cannot be written", path);
+    return makeSystemError(Code::Io, errno, "%s: cannot be written", temporary);
   char header[256];
   int length = snprintf(header, sizeof(header) - 8,
                         "{\"logits\":{\"dtype\":\"F32\",\"shape\":[%lld,%lld],"

@@ -23,6 +23,8 @@ struct TokenFile {
 
 Status openTokens(const char *path, TokenFile &file);
 
+/// Writes beside the file that is wanted, under a name with the process's
+/// number, and renames at the end.
 class LogitsWriter {
 public:
   Status open(const char *path, int64_t rows, int64_t columns);

@@ -10,8 +10,9 @@
 // exp((logit - largest) / temperature), and the filters apply in this order:
 // top-k keeps the first k; top-p then keeps the shortest beginning whose share
 // of the kept weight is at least p; min-p keeps weights of at least min-p times
-// the largest. One token is drawn by weight. Without a filter, sums run in
-// order of ids, with one in the order of candidates.
+// the largest. One token is drawn by weight. Sums run in the order of
+// candidates, but in that of ids over all tokens: without a filter, and for the
+// whole that top-p takes its share of where top-k cuts nothing.
 
 #ifndef DSV4_RUNTIME_TEXT_SAMPLER_H
 #define DSV4_RUNTIME_TEXT_SAMPLER_H

@@ -229,6 +229,44 @@ TEST_F(CliTest, BenchSpeaksLikeLlamaBench) {
   EXPECT_NE(r.out.find(",\"16\",\"0\",\"0\",\""), std::string::npos) << r.out;
 }
 
+TEST_F(CliTest, BenchSetsSpeedAgainstTheMachinesLimits) {
+  Result r = run("bench -p 16 -n 0 -r 3 -o json");
+  json test = json::parse(r.out)[0];
+  EXPECT_GT(test["read_ceiling_gbs"], 0.1);
+  EXPECT_GT(test["dot_ceiling_gmacs"], 0.1);
+  // The fake program reads 4 bytes of state per token and no weights.
+  EXPECT_EQ(test["bytes_per_token"], 0);
+  r = run("bench -p 16 -n 0 -r 3 -o json --no-ceiling");
+  EXPECT_EQ(json::parse(r.out)[0]["read_ceiling_gbs"], 0);
+}
+
+TEST_F(CliTest, BenchShowsPhasesAndWritesATrace) {
+  Result r = run("bench -p 0 -n 4 -r 1 --no-ceiling --profile-phases --trace "
+                 "trace.json -o jsonl");
+  ASSERT_EQ(r.code, 0) << r.err;
+  std::istringstream lines(r.out);
+  std::string line;
+  std::getline(lines, line); // the test itself
+  double percent = 0;
+  int phases = 0;
+  while (std::getline(lines, line)) {
+    json row = json::parse(line);
+    percent += row["pct_time"].get<double>();
+    phases += row["phases"].get<int>();
+  }
+  EXPECT_NEAR(percent, 100, 0.5);
+  EXPECT_EQ(phases, 6);
+  std::ifstream file(work / "trace.json");
+  json trace = json::parse(file);
+  ASSERT_EQ(trace["traceEvents"].size(), 6u);
+  double end = 0;
+  for (const json &event : trace["traceEvents"]) {
+    EXPECT_GE(event["ts"].get<double>(), end); // one after the other
+    end = event["ts"].get<double>() + event["dur"].get<double>();
+  }
+  EXPECT_EQ(run("bench -o json --profile-phases").code, 2);
+}
+
 TEST_F(CliTest, UsageErrors) {
   for (const char *arguments :
        {"", "frobnicate", "logits", "logits --tokens", "logits --nonsense",

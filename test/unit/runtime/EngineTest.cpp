@@ -131,10 +131,10 @@ TEST(Engine, PhaseTimesAddUp) {
   std::vector<int32_t> tokens = someTokens(32);
   Engine engine;
   ASSERT_TRUE(engine.open(fake::program(), withThreads(1)).isOk());
-  int64_t times[6] = {};
-  ASSERT_TRUE(engine.feed(0, tokens.data(), 32, 1, times).isOk());
-  for (int64_t time : times)
-    EXPECT_GT(time, 0);
+  PhaseSample samples[6];
+  ASSERT_TRUE(engine.feed(0, tokens.data(), 32, 1, samples).isOk());
+  for (const PhaseSample &sample : samples)
+    EXPECT_GT(sample.nanoseconds, 0);
   engine.close();
 }
 

@@ -163,7 +163,8 @@ extern "C" const dsv4_program dsv4_program_root = {
       fake::scoresPerBlock},
      {fake::stateFixed, DSV4_CONTEXT_BLOCK * 4},
      {64, 0},
-     0},
+     0,
+     1},
     fake::phases,
     6,
     fake::operands,
@@ -181,6 +182,8 @@ extern "C" const dsv4_program dsv4_program_root = {
     1,
     1.0f,
     1.0f,
+    nullptr,
+    0,
     nullptr,
     0,
 };

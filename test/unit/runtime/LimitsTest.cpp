@@ -96,6 +96,13 @@ TEST_F(SystemLimitsTest, QuotaCutsThreads) {
   EXPECT_EQ(defaultThreadCount(root.c_str()), 1);
 }
 
+TEST_F(SystemLimitsTest, ControllersThatShareALine) {
+  write("/proc/self/cgroup", "6:cpuset,cpu,cpuacct:/x\n");
+  write("/sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "50000\n");
+  write("/sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(defaultThreadCount(root.c_str()), 1);
+}
+
 TEST_F(SystemLimitsTest, SiblingsAreOneCore) {
   for (int cpu = 0; cpu < 1024; ++cpu)
     write("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +

@@ -4,6 +4,7 @@
 // Every item of a job runs exactly once, whatever the number of threads and the
 // grain; jobs follow each other without gaps; workers flush denormals.
 
+#include "runtime/base/system_limits.h"
 #include "runtime/base/thread_pool.h"
 
 #include <gtest/gtest.h>
@@ -60,6 +61,46 @@ TEST_P(ThreadPoolTest, ManyShortJobsInARow) {
   for (auto &count : hits.count)
     EXPECT_EQ(count, 3000);
   pool.stop();
+}
+
+TEST_P(ThreadPoolTest, EachWorkerOnce) {
+  ThreadPool pool;
+  ASSERT_TRUE(pool.start(GetParam(), /*pin=*/true).isOk());
+  for (int job = 0; job < 100; ++job) {
+    Hits hits(static_cast<size_t>(GetParam()));
+    hits.threads = GetParam();
+    pool.runOnEach(hit, &hits);
+    for (auto &count : hits.count)
+      ASSERT_EQ(count, 1);
+    pool.run(hit, &hits, GetParam(), 1);
+  }
+  pool.stop();
+}
+
+// A worker keeps where it was in a job; jobs of the next pool have the same
+// numbers again.
+TEST(ThreadPool, APoolAfterAPool) {
+  for (int threads : {8, 3, 5, 2}) {
+    ThreadPool pool;
+    ASSERT_TRUE(pool.start(threads).isOk());
+    for (int64_t items : {1000, 9, 77}) {
+      Hits hits(static_cast<size_t>(items));
+      hits.threads = threads;
+      pool.run(hit, &hits, items, 1);
+      for (auto &count : hits.count)
+        ASSERT_EQ(count, 1) << threads << " threads, " << items << " items";
+    }
+    pool.stop();
+  }
+}
+
+TEST(ThreadPool, GivesTheCallersProcessorsBack) {
+  int before = allowedProcessors();
+  ThreadPool pool;
+  ASSERT_TRUE(pool.start(1, /*pin=*/true).isOk());
+  EXPECT_EQ(allowedProcessors(), 1);
+  pool.stop();
+  EXPECT_EQ(allowedProcessors(), before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest, testing::Values(1, 2, 3, 8));

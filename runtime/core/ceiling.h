@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What this machine can do at most, measured by the same workers that run the
+// model: the memory read bandwidth, which bounds decode, and the peak of the
+// dot product instructions that the program was compiled for, which bounds
+// prefill. Both move on shared machines (by 2x within seconds was seen), so
+// they are measured beside every repetition, not once.
+
+#ifndef DSV4_RUNTIME_CORE_CEILING_H
+#define DSV4_RUNTIME_CORE_CEILING_H
+
+#include "runtime/base/thread_pool.h"
+
+#include <stdint.h>
+
+namespace dsv4 {
+
+class Ceiling {
+public:
+  /// Bytes that open() maps: larger than the caches of any machine so far.
+  static constexpr uint64_t bufferBytes = uint64_t(1) << 30;
+
+  /// Maps and fills the buffer, and picks the fastest of a few ways to read it.
+  /// `features` is the mask of dsv4_cpu_feature of the compiled program.
+  /// OutOfMemory: no room for the buffer.
+  Status open(ThreadPool &workers, uint32_t features);
+  void close();
+
+  /// Bytes per second that all workers together read from memory, over about
+  /// `seconds` of reading.
+  double readBytes(double seconds = 0.1);
+
+  /// Multiply-adds per second of all workers together.
+  double multiplyAdds(double seconds = 0.05);
+
+private:
+  double readOnce(int pattern, uint64_t bytesEach);
+
+  ThreadPool *pool = nullptr;
+  uint32_t features = 0;
+  char *buffer = nullptr;
+  uint64_t cursor = 0; // where in its slice each worker goes on reading
+  int best = 0;        // pattern
+  double lastRate = 0, lastDots = 0;
+};
+
+} // namespace dsv4
+
+#endif // DSV4_RUNTIME_CORE_CEILING_H

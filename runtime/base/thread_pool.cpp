@@ -6,6 +6,7 @@
 #include "runtime/base/thread_pool.h"
 
 #include "runtime/base/system_limits.h"
+#include "runtime/numerics/denormals.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -156,16 +157,6 @@ int defaultThreads() {
   return cores < ThreadPool::MaxThreads ? cores : ThreadPool::MaxThreads;
 }
 
-void flushDenormals() {
-#if defined(__x86_64__)
-  __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040);
-#elif defined(__aarch64__)
-  uint64_t control;
-  __asm__ volatile("mrs %0, fpcr" : "=r"(control));
-  __asm__ volatile("msr fpcr, %0" : : "r"(control | 1u << 24));
-#endif
-}
-
 Status ThreadPool::start(int threads, bool pin) {
   if (threads < 1 || threads > MaxThreads)
     return makeError(Code::InvalidArgument, "expected 1 to %d threads, got %d",
@@ -215,7 +206,7 @@ void ThreadPool::stop() {
 
 void *ThreadPool::enter(void *argument) {
   auto *start = static_cast<Start *>(argument);
-  flushDenormals();
+  num::flushDenormals();
   start->pool->work(start->worker);
   return nullptr;
 }
@@ -267,7 +258,7 @@ void ThreadPool::share(Job job, void *context, int64_t items, int64_t grain,
 }
 
 void ThreadPool::run(Job job, void *context, int64_t items, int64_t grain) {
-  flushDenormals();
+  num::flushDenormals();
   if (count > 1 && items > grain)
     return share(job, context, items, grain, false);
   if (items > 0)
@@ -275,7 +266,7 @@ void ThreadPool::run(Job job, void *context, int64_t items, int64_t grain) {
 }
 
 void ThreadPool::runOnEach(Job job, void *context) {
-  flushDenormals();
+  num::flushDenormals();
   if (count > 1)
     return share(job, context, count, 1, true);
   job(context, 0, 0, 1);

@@ -58,9 +58,6 @@ private:
   bool pinned = false;
 };
 
-/// Sets flush-to-zero and denormals-are-zero on this thread.
-void flushDenormals();
-
 } // namespace dsv4
 
 #endif // DSV4_RUNTIME_BASE_THREAD_POOL_H

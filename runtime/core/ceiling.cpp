@@ -7,6 +7,7 @@
 #include "runtime/core/ceiling.h"
 
 #include "runtime/abi/program.h"
+#include "runtime/base/memory.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -201,12 +202,17 @@ void dotJob(void *context, int, int64_t, int64_t) {
 Status Ceiling::open(ThreadPool &workers, uint32_t mask) {
   pool = &workers;
   features = mask;
-  void *memory = mmap(nullptr, bufferBytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  // Every page is touched, so the system's word that it maps is not enough.
+  void *memory = availableMemory() < bufferBytes
+                     ? MAP_FAILED
+                     : mmap(nullptr, bufferBytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
     return makeError(Code::OutOfMemory,
-                     "no room for the %llu MiB that measuring the memory takes",
-                     (unsigned long long)(bufferBytes >> 20));
+                     "too little memory: measuring it takes %llu MiB, %llu MiB "
+                     "are left; use --no-ceiling",
+                     (unsigned long long)(bufferBytes >> 20),
+                     (unsigned long long)(availableMemory() >> 20));
   madvise(memory, bufferBytes, MADV_HUGEPAGE);
   buffer = static_cast<char *>(memory);
   // Each worker touches its own slice first.

@@ -68,8 +68,7 @@ inline float indexScore(const float *q, const float *weights, const float *key,
 }
 
 /// Marks the k largest of n scores: higher first, lower index first among
-/// equals. Takes k passes over them; for the reference
-/// alone.
+/// equals. k passes; for the reference alone.
 inline void markLargest(const float *scores, int64_t n, int64_t k, bool *mark) {
   for (int64_t i = 0; i < n; ++i)
     mark[i] = false;

@@ -31,12 +31,13 @@ constexpr uint64_t FlushBits = uint64_t(1) << 24; // FPCR: FZ, inputs too
 #error "how are denormals flushed on this machine?"
 #endif
 
-/// Flushes this thread's denormals, in and out, while it lives.
+/// Flushes this thread's denormals, in and out, from here on.
+inline void flushDenormals() { setFloatingMode(floatingMode() | FlushBits); }
+
+/// The same while it lives.
 class FlushDenormals {
 public:
-  FlushDenormals() : before(floatingMode()) {
-    setFloatingMode(before | FlushBits);
-  }
+  FlushDenormals() : before(floatingMode()) { flushDenormals(); }
   ~FlushDenormals() { setFloatingMode(before); }
   FlushDenormals(const FlushDenormals &) = delete;
   FlushDenormals &operator=(const FlushDenormals &) = delete;

@@ -70,6 +70,13 @@ protected:
   Result run(const std::string &arguments) {
     return shell(std::string(FAKE_EXECUTABLE) + " " + arguments);
   }
+  /// Whether an unfinished output lies about.
+  bool hasPart() {
+    for (const fs::directory_entry &entry : fs::directory_iterator(work))
+      if (entry.path().extension() == ".part")
+        return true;
+    return false;
+  }
 
   fs::path work;
   std::vector<int32_t> tokens;
@@ -106,7 +113,7 @@ TEST_F(CliTest, LogitsForAnyChunkThreadsAndRestore) {
     EXPECT_EQ(header["logits"]["dtype"], "F32");
     EXPECT_EQ(header["logits"]["shape"], json({70, fake::vocab}));
     EXPECT_TRUE(file.substr(8 + length) == expected) << flags;
-    EXPECT_FALSE(fs::exists(work / "out.part"));
+    EXPECT_FALSE(hasPart());
   }
 }
 
@@ -166,8 +173,81 @@ TEST_F(CliTest, BadTokenFiles) {
     EXPECT_TRUE(r.code == 1 || r.code == 2) << name << " " << r.code;
     EXPECT_EQ(r.err.rfind("error: ", 0), 0u) << name << ": " << r.err;
     EXPECT_FALSE(fs::exists(work / "out")) << name;
-    EXPECT_FALSE(fs::exists(work / "out.part")) << name;
+    EXPECT_FALSE(hasPart()) << name;
   }
+}
+
+TEST_F(CliTest, OtherFilesStay) {
+  std::ofstream(work / "out.part") << "mine";
+  ASSERT_EQ(run("logits --tokens good -o out").code, 0);
+  EXPECT_EQ(readFile(work / "out.part"), "mine");
+}
+
+TEST_F(CliTest, MoreTokensThanTheContextAreRefusedAtOnce) {
+  tokens.resize(1100, 1);
+  writeTokens("long", R"({"tokens":{"dtype":"I32","shape":[1100],)"
+                      R"("data_offsets":[0,4400]}})");
+  Result r = run("logits --tokens long -o out");
+  EXPECT_EQ(r.code, 2);
+  EXPECT_NE(r.err.find("long has 1100 tokens"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("1024"), std::string::npos) << r.err;
+  EXPECT_FALSE(hasPart());
+}
+
+TEST_F(CliTest, InfoOfAProgramWithoutWeights) {
+  Result r = run("info --context 200");
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(r.out.find("200 tokens of at most 1024"), std::string::npos);
+  r = run("info --json --context 200");
+  ASSERT_EQ(r.code, 0) << r.err;
+  json info = json::parse(r.out);
+  EXPECT_EQ(info["state_bytes"], 64 + 2 * 128 * 4); // two blocks
+  EXPECT_EQ(info["phases"], 6);
+}
+
+TEST_F(CliTest, SelfTestTellsRightAnswersFromWrongAndDamagedOnes) {
+  Result r = run("self-test");
+  EXPECT_EQ(r.code, 1) << r.err;
+  std::istringstream lines(r.out);
+  std::string all;
+  for (std::string line; std::getline(lines, line);)
+    if (size_t at = line.find("known answer '"); at == 0) {
+      size_t verdict = line.find_first_not_of(' ', line.rfind('\'') + 1);
+      all += line.substr(14, line.rfind('\'') - 14) + ": " +
+             line.substr(verdict) + "\n";
+    }
+  EXPECT_EQ(all,
+            "right: ok\nwrong: another token\n"
+            "beyond: the sample is damaged\nhuge: the sample is damaged\n");
+  EXPECT_NE(r.out.find("one step equals single tokens            ok\n"),
+            std::string::npos)
+      << r.out;
+  EXPECT_NE(r.out.find("FAILED\n"), std::string::npos) << r.out;
+}
+
+TEST_F(CliTest, LittleAddressSpace) {
+  auto limited = [&](const char *kilobytes, const std::string &arguments) {
+    return shell(std::string("ulimit -v ") + kilobytes + "; exec " +
+                 FAKE_EXECUTABLE + " " + arguments);
+  };
+  // Nothing is taken before it is needed.
+  Result r = limited("20000", "--version");
+  EXPECT_EQ(r.code, 0) << r.err;
+  r = limited("20000", "run -f good");
+  EXPECT_EQ(r.code, 1);
+  EXPECT_NE(r.err.find("too little memory"), std::string::npos) << r.err;
+  r = limited("500000", "bench -p 8 -n 0 -r 1 -t 1");
+  EXPECT_EQ(r.code, 1);
+  EXPECT_NE(r.err.find("--no-ceiling"), std::string::npos) << r.err;
+}
+
+TEST_F(CliTest, TextThatIsTooLong) {
+  Result r = shell("head -c 16777217 /dev/zero > text; exec " FAKE_EXECUTABLE
+                   " run -f text");
+  EXPECT_EQ(r.code, 2);
+  EXPECT_NE(r.err.find("at most 16777216 bytes"), std::string::npos) << r.err;
+  r = shell("head -c 16777216 /dev/zero | " FAKE_EXECUTABLE " run");
+  EXPECT_NE(r.err.find("--no-tokenizer"), std::string::npos) << r.err;
 }
 
 TEST_F(CliTest, OutputThatCannotBeWritten) {
@@ -180,12 +260,14 @@ TEST_F(CliTest, OutputThatCannotBeWritten) {
   EXPECT_EQ(r.code, 1);
   EXPECT_NE(r.err.find("File too large"), std::string::npos) << r.err;
   EXPECT_FALSE(fs::exists(work / "out"));
-  EXPECT_FALSE(fs::exists(work / "out.part"));
-  for (const char *where : {"/dev/full", "&-"}) {
-    r = run(std::string("bench -p 8 -n 0 -r 1 -o json >") + where);
-    EXPECT_EQ(r.code, 1) << where;
-    EXPECT_NE(r.err.find("cannot write"), std::string::npos) << r.err;
-  }
+  EXPECT_FALSE(hasPart());
+  for (const char *what : {"bench -p 8 -n 0 -r 1 --no-ceiling -o json", "info",
+                           "self-test", "--version", "--help", "run --help"})
+    for (const char *where : {"/dev/full", "&-"}) {
+      r = run(std::string(what) + " >" + where);
+      EXPECT_EQ(r.code, 1) << what << where;
+      EXPECT_NE(r.err.find("cannot write"), std::string::npos) << what << r.err;
+    }
 }
 
 TEST_F(CliTest, BenchSpeaksLikeLlamaBench) {
@@ -201,6 +283,9 @@ TEST_F(CliTest, BenchSpeaksLikeLlamaBench) {
           "stddev_ts", "samples_ns", "samples_ts"})
       EXPECT_TRUE(test.contains(key)) << key;
     EXPECT_EQ(test["model_filename"], "RuntimeFakeExecutable");
+    EXPECT_EQ(test["build_commit"], "unknown");
+    EXPECT_EQ(test["build_number"], 0);
+    EXPECT_EQ(test["version"].get<std::string>().rfind("dsv4c ", 0), 0u);
     ASSERT_EQ(test["samples_ns"].size(), 3u);
     double sum = 0;
     for (double ns : test["samples_ns"]) {
@@ -273,7 +358,11 @@ TEST_F(CliTest, UsageErrors) {
         "bench -p x", "bench -r 0", "bench -o xml", "bench -t 0x",
         "logits --tokens good -o out --threads 0",
         "logits --tokens good -o out --chunk -1", "info --context 1025",
-        "logits --tokens good -o out --context 2000"}) {
+        "logits --tokens good -o out --context 2000",
+        "logits --tokens good -o out --save-state-at 70",
+        "logits --tokens good -o out --save-state-at 3 --context "
+        "9223372036854775807",
+        "info --json=yes", "run -p text -f good"}) {
     Result r = run(arguments);
     EXPECT_EQ(r.code, 2) << arguments << ": " << r.err;
     EXPECT_FALSE(r.err.empty()) << arguments;

@@ -136,6 +136,19 @@ const dsv4_phase phases[] = {
     phase(head, "head", 9, 4, DSV4_ITEMS_OUTPUTS, 3, 1),
 };
 
+/// Of samples/expected.json as the compiler writes it: one that the program
+/// gives, one with another token than it gives, and two that are not its own.
+/// No zero behind it, as in an object.
+constexpr char answers[] =
+    R"({"samples":[{"margins":[0.75,0,0.25,0.25],"name":"right",)"
+    R"("output_ids":[25,6,26,40],"prompt_ids":[1,2,3]},)"
+    R"({"margins":[0.75],"name":"wrong","output_ids":[24],)"
+    R"("prompt_ids":[1,2,3]},)"
+    R"({"margins":[0.75],"name":"beyond","output_ids":[1000000000],)"
+    R"("prompt_ids":[1,2,3]},)"
+    R"({"margins":[0.75],"name":"huge","output_ids":[1e300],)"
+    R"("prompt_ids":[1,2,3]}]})";
+
 } // namespace
 
 float expectedLogit(const int32_t *tokens, int64_t count, int64_t entry) {
@@ -176,7 +189,7 @@ extern "C" const dsv4_program dsv4_program_root = {
     12,
     0,
     {nullptr, 0},
-    {nullptr, 0},
+    {fake::answers, sizeof(fake::answers) - 1},
     {1, 2, 3},
     0,
     1,

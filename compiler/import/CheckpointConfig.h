@@ -52,7 +52,8 @@ struct ModelConfig {
 llvm::Expected<ModelConfig> parseConfig(llvm::StringRef Path,
                                         llvm::StringRef Text);
 
-/// Adds temperature, top_p and eos of a generation_config.json.
+/// Adds temperature and top_p of a generation_config.json. The end token is
+/// that of config.json; the official files name the same one.
 llvm::Error parseGenerationConfig(llvm::StringRef Path, llvm::StringRef Text,
                                   ModelConfig &Config);
 

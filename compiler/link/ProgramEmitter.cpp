@@ -76,7 +76,8 @@ private:
   void addPhase(KernPhaseOpInterface phase, llvm::StringRef function);
   void addProducts(mlir::Operation *phase, int64_t first);
   void addProduct(mlir::Value x, mlir::Value w, mlir::Value y,
-                  std::array<int64_t, 4> operandNumbers, int64_t groups);
+                  std::array<int64_t, 4> operandNumbers, int64_t groups,
+                  bool isOfOutputs = false);
   void addStateReads(mlir::Operation *phase);
   Constant *weightIndex();
   Constant *limits();
@@ -180,7 +181,8 @@ void Tables::addPhase(KernPhaseOpInterface phase, llvm::StringRef function) {
 
 /// Operand numbers are those of x, w, y and of the lists (or -1).
 void Tables::addProduct(mlir::Value x, mlir::Value w, mlir::Value y,
-                        std::array<int64_t, 4> operandNumbers, int64_t groups) {
+                        std::array<int64_t, 4> operandNumbers, int64_t groups,
+                        bool isOfOutputs) {
   auto xType = llvm::cast<BufferType>(x.getType());
   auto yType = llvm::cast<BufferType>(y.getType());
   auto weight = llvm::cast<qfmt::WeightType>(w.getType());
@@ -196,9 +198,9 @@ void Tables::addProduct(mlir::Value x, mlir::Value w, mlir::Value y,
       {i32(int64_t(phases.size())), i32(operandNumbers[0]),
        i32(operandNumbers[1]), i32(operandNumbers[2]), i32(operandNumbers[3]),
        i32(format), i32(groups), i32(yType.getElement().isF32()),
-       i64(shape.size() == 3 ? shape[0] : 1), i64(shape[shape.size() - 2]),
-       i64(shape.back()), i64(xType.getRowBytes().fixed),
-       i64(yType.getRowBytes().fixed),
+       i32(isOfOutputs), i32(0), i64(shape.size() == 3 ? shape[0] : 1),
+       i64(shape[shape.size() - 2]), i64(shape.back()),
+       i64(xType.getRowBytes().fixed), i64(yType.getRowBytes().fixed),
        i64(isOfTokens ? program.getExpertsPerToken() : 1)}));
 }
 
@@ -208,7 +210,8 @@ void Tables::addProducts(mlir::Operation *phase, int64_t first) {
     for (unsigned job = 0; job < linear.getNumJobs(); ++job) {
       int64_t at = first + 3 * job;
       addProduct(linear.getX(job), linear.getW(job), linear.getY(job),
-                 {at, at + 1, at + 2, -1}, linear.getGroups()[job]);
+                 {at, at + 1, at + 2, -1}, linear.getGroups()[job],
+                 linear.getRows() == kern::RowsOf::Outputs);
     }
   if (auto experts = llvm::dyn_cast<ExpertLinearOp>(phase)) {
     // Operand table: x, lists, w, w_other?, y, y_other?.

@@ -142,12 +142,14 @@ enum dsv4_tile_format {
 /// of n. With `lists` (of dispatch) row r is a slot, and reads row
 /// r / slots_per_x_row of x.
 typedef struct dsv4_product {
-  int32_t phase;                  // into dsv4_program.phases
-  int32_t x, w, y;                // into dsv4_program.operands
-  int32_t lists;                  // into dsv4_program.operands; -1: no experts
-  int32_t format;                 // enum dsv4_tile_format
-  int32_t groups;                 // of the columns of x, and of the rows of w
-  int32_t y_is_f32;               // else BF16, as x
+  int32_t phase;      // into dsv4_program.phases
+  int32_t x, w, y;    // into dsv4_program.operands
+  int32_t lists;      // into dsv4_program.operands; -1: no experts
+  int32_t format;     // enum dsv4_tile_format
+  int32_t groups;     // of the columns of x, and of the rows of w
+  int32_t y_is_f32;   // else BF16, as x
+  int32_t of_outputs; // rows are those whose logits are wanted
+  int32_t reserved;
   int64_t experts, rows, columns; // of w
   int64_t x_row_bytes, y_row_bytes;
   int64_t slots_per_x_row;
@@ -208,7 +210,7 @@ static_assert(sizeof(dsv4_operand) == 24, "ABI");
 static_assert(sizeof(dsv4_step) == 88, "ABI");
 static_assert(sizeof(dsv4_phase) == 64, "ABI");
 static_assert(sizeof(dsv4_limits) == 104, "ABI");
-static_assert(sizeof(dsv4_product) == 80, "ABI");
+static_assert(sizeof(dsv4_product) == 88, "ABI");
 static_assert(sizeof(dsv4_state_read) == 24, "ABI");
 #endif
 

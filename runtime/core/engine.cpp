@@ -280,9 +280,12 @@ uint64_t Engine::snapshotBytes() const {
 
 void Engine::save(int64_t slot, void *to) const {
   const char *from = state + slot * step.state_stride;
-  SnapshotHeader header = {
-      SnapshotMagic, programHash(*root, file), uint64_t(step.state_stride),
-      step.context,  lengths[slot],      0};
+  SnapshotHeader header = {SnapshotMagic,
+                           programHash(*root, file),
+                           uint64_t(step.state_stride),
+                           step.context,
+                           lengths[slot],
+                           0};
   header.hash = snapshotHash(header, from);
   memcpy(to, &header, sizeof(header));
   memcpy((char *)to + sizeof(header), from, step.state_stride);
@@ -301,7 +304,8 @@ Status Engine::restore(int64_t slot, const void *from, uint64_t bytes) {
       header.bytes != uint64_t(step.state_stride) || header.length < 0 ||
       header.length > step.context)
     return makeError(Code::Corrupt, "snapshot: the header is damaged");
-  if (header.program != programHash(*root, file) || header.context != step.context)
+  if (header.program != programHash(*root, file) ||
+      header.context != step.context)
     return makeError(Code::Mismatch,
                      "snapshot: taken from another model or context");
   if (header.hash != snapshotHash(header, data))

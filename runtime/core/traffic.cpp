@@ -65,8 +65,11 @@ Traffic trafficOf(const dsv4_program &program, int64_t index,
   const dsv4_phase &phase = program.phases[index];
   RowsOf<dsv4_product> products(program.products, program.num_products, index);
   int64_t experts = 0; // of routed products
-  for (const dsv4_product &p : products)
+  int64_t rows = step.tokens;
+  for (const dsv4_product &p : products) {
     experts = p.lists >= 0 ? p.experts : experts;
+    rows = p.of_outputs ? step.outputs : step.tokens;
+  }
   for (int32_t i = 0; i < phase.num_operands; ++i) {
     const dsv4_operand &operand = program.operands[phase.first_operand + i];
     if (operand.space != DSV4_SPACE_WEIGHTS)
@@ -76,10 +79,8 @@ Traffic trafficOf(const dsv4_program &program, int64_t index,
       bytes = bytes / experts * (items / phase.items_factor);
     else if (!strcmp(phase.kind, "embed"))
       bytes = bytes / program.limits.vocab * step.tokens;
-    all.weightBytes += bytes;
+    all.weightBytes += rows > 0 ? bytes : 0;
   }
-  int64_t rows =
-      phase.items_rule == DSV4_ITEMS_OUTPUTS ? step.outputs : step.tokens;
   for (const dsv4_product &p : products)
     all.multiplyAdds += p.rows * p.columns * rows *
                         (p.lists >= 0 ? program.limits.experts_per_token : 1);

@@ -30,11 +30,12 @@ protected:
       {nullptr, "w", "linear", 1, 2, DSV4_ITEMS_ONE, 0, 2, 0, 0, 1, 0},
       {nullptr, "e", "expert_linear", 3, 1, DSV4_ITEMS_ACTIVE_EXPERTS, 0, 1, 0,
        0, 1, 0},
-      {nullptr, "h", "linear", 4, 1, DSV4_ITEMS_OUTPUTS, 0, 1, 0, 0, 1, 0},
+      {nullptr, "h", "linear", 4, 1, DSV4_ITEMS_ONE, 0, 1, 0, 0, 1, 0},
       {nullptr, "a", "attend", 5, 1, DSV4_ITEMS_TOKENS, 0, 1, 0, 0, 1, 0}};
-  dsv4_product products[3] = {{1, 0, 2, 0, -1, 0, 1, 0, 1, 32, 64, 0, 0, 1},
-                              {2, 0, 3, 0, 0, 0, 1, 0, 4, 16, 64, 0, 0, 2},
-                              {3, 0, 4, 0, -1, 0, 1, 0, 1, 10, 8, 0, 0, 1}};
+  dsv4_product products[3] = {
+      {1, 0, 2, 0, -1, 0, 1, 0, 0, 0, 1, 32, 64, 0, 0, 1},
+      {2, 0, 3, 0, 0, 0, 1, 0, 0, 0, 4, 16, 64, 0, 0, 2},
+      {3, 0, 4, 0, -1, 0, 1, 0, 1, 0, 1, 10, 8, 0, 0, 1}};
   dsv4_state_read reads[2] = {{4, 0, 100, 16}, {4, 4, 10, 3}};
   dsv4_program program = {};
   int32_t positions[3] = {14, 15, 16};
@@ -77,6 +78,10 @@ TEST_F(TrafficTest, OnlyActiveExpertsAreRead) {
 
 TEST_F(TrafficTest, TheHeadWorksForOutputRowsAlone) {
   EXPECT_EQ(trafficOf(program, 3, step, 1).multiplyAdds, 10 * 8);
+  EXPECT_EQ(trafficOf(program, 3, step, 1).weightBytes, 7);
+  step.outputs = 0; // a chunk in the middle of a prompt
+  EXPECT_EQ(trafficOf(program, 3, step, 1).multiplyAdds, 0);
+  EXPECT_EQ(trafficOf(program, 3, step, 1).weightBytes, 0);
 }
 
 TEST_F(TrafficTest, StateRowsGrowToTheirLimit) {

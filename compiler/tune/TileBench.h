@@ -1,0 +1,78 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Speed of the matrix products on this machine: compiles the tile kernels as
+// the product does, loads them into this process and runs them over weights
+// that are larger than the caches (decode) or stay in them (prefill), on the
+// runtime's own workers. What `compile-model tune` and `kernel-bench` measure
+// with.
+
+#ifndef DSV4_COMPILER_TUNE_TILEBENCH_H
+#define DSV4_COMPILER_TUNE_TILEBENCH_H
+
+#include "runtime/base/thread_pool.h"
+#include "targets/common/TargetDesc.h"
+#include "targets/common/TuningProfile.h"
+#include "targets/cpu/Packing.h"
+
+#include "llvm/Support/Error.h"
+
+#include <memory>
+#include <string>
+
+namespace dsv4::tune {
+
+/// A product of `rows` BF16 rows with tiles of 16 outputs x `inner`.
+struct TileCase {
+  cpu::TileFormat format;
+  int64_t inner;
+  int64_t rows;  // input rows: 1 is decode
+  int64_t tiles; // of the weights
+  int64_t weightBytes() const { return tiles * cpu::tileBytes(format, inner); }
+  double multiplyAdds() const {
+    return double(tiles) * cpu::TileRows * double(inner) * double(rows);
+  }
+};
+
+/// Memory that all cases share: weights filled with codes of ordinary numbers,
+/// input rows and results.
+class TileMemory {
+public:
+  /// Errors: no memory.
+  static llvm::Expected<TileMemory>
+  create(int64_t weightBytes, int64_t inputBytes, int64_t resultBytes);
+  ~TileMemory();
+  TileMemory(TileMemory &&other);
+  TileMemory &operator=(TileMemory &&other);
+  TileMemory(const TileMemory &) = delete;
+
+  uint8_t *weights = nullptr, *inputs = nullptr, *results = nullptr;
+
+private:
+  TileMemory() = default;
+  void *mapping = nullptr;
+  size_t mapped = 0;
+};
+
+/// One case compiled under one choice of tile configurations.
+class TileKernel {
+public:
+  static llvm::Expected<TileKernel> compile(const TargetDesc &target,
+                                            const TileCase &shape,
+                                            const Tuning &tuning,
+                                            const std::string &dumps = "");
+  ~TileKernel();
+  TileKernel(TileKernel &&other);
+
+  /// Runs the product once on all workers; seconds.
+  double run(ThreadPool &pool, const TileMemory &memory, int64_t grain) const;
+
+private:
+  struct Impl;
+  explicit TileKernel(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl;
+};
+
+} // namespace dsv4::tune
+
+#endif // DSV4_COMPILER_TUNE_TILEBENCH_H

@@ -248,7 +248,7 @@ def executable_cases():
     refused("prompt longer than context",
             [exe, "run", "--raw", "-p", "word " * 3000], "context")
     refused("too little memory",
-            ["bash", "-c", f"ulimit -v 60000; {exe} run -p hi"], "memory")
+            ["bash", "-c", f"ulimit -v 20000; {exe} run -p hi"], "memory")
     feature = "avx512f" if "avx512f" in cpu_flags() else "avx2"
     refused("CPU without a feature", [exe, "run", "-p", "hi"], feature,
             "--target", env={**os.environ, "DSV4_HIDE_CPU_FEATURES": feature})

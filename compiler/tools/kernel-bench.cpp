@@ -13,7 +13,6 @@
 #include "compiler/tune/TileBench.h"
 #include "runtime/core/ceiling.h"
 
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
@@ -21,6 +20,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace cl = llvm::cl;
@@ -109,26 +109,27 @@ static llvm::Error measure(const TargetDesc &Machine, ThreadPool &Pool,
 }
 
 /// All lines of one number of threads.
-static llvm::Error measureAll(const TargetDesc &Machine, int Count) {
+static llvm::Error measureAll(const TargetDesc &Machine, int Workers) {
   ThreadPool Pool;
-  if (Status S = Pool.start(Count, /*pin=*/true); !S.isOk())
+  if (Status S = Pool.start(Workers, /*pin=*/true); !S.isOk())
     return llvm::createStringError(S.message);
   Ceiling Limits;
   if (Status S = Limits.open(Pool, Machine.cpuFeatures); !S.isOk())
     return llvm::createStringError(S.message);
   int64_t Most = *std::max_element(Rows.begin(), Rows.end());
   int64_t Bytes = int64_t(Mebibytes) << 20;
-  auto Memory = TileMemory::create(
-      Bytes, Most * Inner * 2, std::max(Most * Bytes / Inner * 4, Bytes / 8));
-  if (!Memory)
-    return Memory.takeError();
+  TileMemory Memory;
+  if (llvm::Error E =
+          Memory.open(Bytes, Most * Inner * 2,
+                      std::max(Most * Bytes / Inner * 4, Bytes / 8)))
+    return E;
   for (const std::string &Name : Formats)
     for (int64_t Count : Rows) {
       TileFormat Format = *formatOf(Name);
       // Prefill reads a matrix of a layer's size again and again.
       int64_t Want = Count == 1 ? Bytes : std::min<int64_t>(Bytes, 16 << 20);
       TileCase Case{Format, Inner, Count, Want / cpu::tileBytes(Format, Inner)};
-      if (llvm::Error E = measure(Machine, Pool, Limits, *Memory, Case, Name))
+      if (llvm::Error E = measure(Machine, Pool, Limits, Memory, Case, Name))
         return E;
     }
   Limits.close();

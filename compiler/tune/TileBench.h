@@ -10,14 +10,10 @@
 #ifndef DSV4_COMPILER_TUNE_TILEBENCH_H
 #define DSV4_COMPILER_TUNE_TILEBENCH_H
 
+#include "compiler/tune/LoadedKernels.h"
+#include "runtime/base/memory.h"
 #include "runtime/base/thread_pool.h"
-#include "targets/common/TargetDesc.h"
-#include "targets/common/TuningProfile.h"
-#include "targets/cpu/Packing.h"
 
-#include "llvm/Support/Error.h"
-
-#include <memory>
 #include <string>
 
 namespace dsv4::tune {
@@ -39,19 +35,16 @@ struct TileCase {
 class TileMemory {
 public:
   /// Errors: no memory.
-  static llvm::Expected<TileMemory>
-  create(int64_t weightBytes, int64_t inputBytes, int64_t resultBytes);
-  ~TileMemory();
-  TileMemory(TileMemory &&other);
-  TileMemory &operator=(TileMemory &&other);
+  llvm::Error open(int64_t weightBytes, int64_t inputBytes,
+                   int64_t resultBytes);
+  TileMemory() = default;
   TileMemory(const TileMemory &) = delete;
+  ~TileMemory() { memory.release(); }
 
   uint8_t *weights = nullptr, *inputs = nullptr, *results = nullptr;
 
 private:
-  TileMemory() = default;
-  void *mapping = nullptr;
-  size_t mapped = 0;
+  Reservation memory;
 };
 
 /// One case compiled under one choice of tile configurations.
@@ -61,16 +54,16 @@ public:
                                             const TileCase &shape,
                                             const Tuning &tuning,
                                             const std::string &dumps = "");
-  ~TileKernel();
-  TileKernel(TileKernel &&other);
 
   /// Runs the product once on all workers; seconds.
   double run(ThreadPool &pool, const TileMemory &memory, int64_t grain) const;
 
 private:
-  struct Impl;
-  explicit TileKernel(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl;
+  TileKernel(LoadedKernels kernels, dsv4_kernel kernel, const TileCase &shape)
+      : kernels(std::move(kernels)), kernel(kernel), shape(shape) {}
+  LoadedKernels kernels;
+  dsv4_kernel kernel;
+  TileCase shape;
 };
 
 } // namespace dsv4::tune

@@ -1,14 +1,14 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Reads limits with open(2) and read(2) into small buffers: no stdio, no
-// memory from malloc.
+// See system_limits.h.
 
 #include "runtime/base/system_limits.h"
 
-#include <fcntl.h>
+#include "runtime/base/read_text.h"
+#include "runtime/base/topology.h"
+
 #include <initializer_list>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,24 +18,6 @@
 
 namespace dsv4 {
 namespace {
-
-/// The beginning of a file as text; false when it cannot be read.
-bool readText(const char *root, const char *path, char *text, size_t size) {
-  char full[1024];
-  if (snprintf(full, sizeof(full), "%s%s", root, path) >=
-      static_cast<int>(sizeof(full)))
-    return false;
-  int fd = open(full, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return false;
-  size_t used = 0;
-  ssize_t n;
-  while (used + 1 < size && (n = read(fd, text + used, size - 1 - used)) > 0)
-    used += static_cast<size_t>(n);
-  close(fd);
-  text[used] = 0;
-  return used > 0;
-}
 
 /// The number after `key` at the start of a line, in KiB; 0 when absent.
 uint64_t meminfoBytes(const char *text, const char *key) {
@@ -199,26 +181,6 @@ int cgroupProcessors(const char *root) {
   return static_cast<int>(best);
 }
 
-/// Whether `cpu` is the first of its core's hardware threads in `allowed`.
-bool leadsCore(const char *root, int cpu, const cpu_set_t &allowed) {
-  char path[128], text[256];
-  snprintf(path, sizeof(path),
-           "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
-  if (!readText(root, path, text, sizeof(text)))
-    return true;
-  for (const char *p = text; *p >= '0' && *p <= '9';) {
-    char *end = nullptr;
-    long first = strtol(p, &end, 10), last = first;
-    if (*end == '-')
-      last = strtol(end + 1, &end, 10);
-    for (long sibling = first; sibling <= last && sibling < cpu; ++sibling)
-      if (CPU_ISSET(static_cast<size_t>(sibling), &allowed))
-        return false;
-    p = *end == ',' ? end + 1 : end;
-  }
-  return true;
-}
-
 } // namespace
 
 MemoryLimits readMemoryLimits(const char *root) {
@@ -243,22 +205,10 @@ MemoryLimits readMemoryLimits(const char *root) {
   return limits;
 }
 
-int allowedProcessors() {
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
-    return 1;
-  int count = CPU_COUNT(&allowed);
-  return count > 0 ? count : 1;
-}
-
 int defaultThreadCount(const char *root) {
-  cpu_set_t allowed;
-  int cores = 0;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-      if (CPU_ISSET(static_cast<size_t>(cpu), &allowed))
-        cores += leadsCore(root, cpu, allowed);
-  int quota = cgroupProcessors(root);
+  Topology topology;
+  readTopology(topology, root);
+  int cores = topology.cores(), quota = cgroupProcessors(root);
   if (quota > 0 && quota < cores)
     cores = quota;
   return cores > 0 ? cores : 1;

@@ -27,9 +27,6 @@ MemoryLimits readMemoryLimits(const char *root = "");
 /// up), at least 1.
 int defaultThreadCount(const char *root = "");
 
-/// Processors in the affinity mask, at least 1.
-int allowedProcessors();
-
 } // namespace dsv4
 
 #endif // DSV4_RUNTIME_BASE_SYSTEM_LIMITS_H

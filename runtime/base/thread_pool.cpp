@@ -142,8 +142,6 @@ void arrive(int worker) {
 }
 
 void pinTo(pthread_t thread, int place) {
-  if (place < 0)
-    return;
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(size_t(topology.processors[place].number), &one);
@@ -162,9 +160,9 @@ Status ThreadPool::start(int threads, bool pin) {
     return makeError(Code::InvalidArgument, "expected 1 to %d threads, got %d",
                      MaxThreads, threads);
   readTopology(topology);
-  placeWorkers(topology, threads, places);
   pinned = pin && threads <= topology.count;
   if (pinned) {
+    placeWorkers(topology, threads, places);
     pthread_getaffinity_np(pthread_self(), sizeof(maskBefore), &maskBefore);
     pinTo(pthread_self(), places[0]);
   }

@@ -46,8 +46,6 @@ public:
   /// Runs job once in every worker, with items [worker, worker + 1).
   void runOnEach(Job job, void *context);
 
-  bool isPinned() const { return pinned; }
-
 private:
   void share(Job job, void *context, int64_t items, int64_t grain, bool each);
   static void *enter(void *argument);

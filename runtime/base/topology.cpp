@@ -5,32 +5,18 @@
 
 #include "runtime/base/topology.h"
 
-#include <fcntl.h>
+#include "runtime/base/read_text.h"
+
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 namespace dsv4 {
 
 namespace {
 
 constexpr int maxNodes = 256;
-
-/// A file's start as text; false if it cannot be read.
-bool readList(const char *root, const char *path, char *text, int room) {
-  char whole[512];
-  if (snprintf(whole, sizeof(whole), "%s%s", root, path) >= int(sizeof(whole)))
-    return false;
-  int file = open(whole, O_RDONLY | O_CLOEXEC);
-  if (file < 0)
-    return false;
-  ssize_t got = read(file, text, size_t(room) - 1);
-  close(file);
-  text[got > 0 ? got : 0] = 0;
-  return got > 0;
-}
 
 /// Calls visit(number) for each number of a list such as "0-3,8".
 template <typename Visit> void forEachInList(const char *text, Visit visit) {
@@ -51,7 +37,7 @@ int siblingNumber(const char *root, int cpu, const uint64_t *allowed) {
   snprintf(path, sizeof(path),
            "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
   int before = 0;
-  if (readList(root, path, text, sizeof(text)))
+  if (readText(root, path, text, sizeof(text)))
     forEachInList(text, [&](int other) {
       before += other < cpu && (allowed[other / 64] >> other % 64 & 1);
     });
@@ -88,13 +74,14 @@ void readTopology(Topology &topology, const char *root,
   }
   static uint8_t nodeOf[maxProcessors]; // start-up runs on one thread
   memset(nodeOf, 0, sizeof(nodeOf));
-  char path[128], text[4096];
-  for (int node = 0; node < maxNodes; ++node) {
-    snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/cpulist",
-             node);
-    if (readList(root, path, text, sizeof(text)))
-      forEachInList(text, [&](int cpu) { nodeOf[cpu] = uint8_t(node); });
-  }
+  char nodes[1024], path[128], text[4096];
+  if (readText(root, "/sys/devices/system/node/online", nodes, sizeof(nodes)))
+    forEachInList(nodes, [&](int node) {
+      snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/cpulist",
+               node);
+      if (node < maxNodes && readText(root, path, text, sizeof(text)))
+        forEachInList(text, [&](int cpu) { nodeOf[cpu] = uint8_t(node); });
+    });
   topology.count = 0;
   for (int cpu = 0; cpu < maxProcessors; ++cpu)
     if (allowed[cpu / 64] >> cpu % 64 & 1)

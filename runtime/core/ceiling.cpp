@@ -7,11 +7,10 @@
 #include "runtime/core/ceiling.h"
 
 #include "runtime/abi/program.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/memory.h"
 
 #include <string.h>
-#include <sys/mman.h>
-#include <time.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -20,12 +19,6 @@
 namespace dsv4 {
 
 namespace {
-
-double now() {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return double(t.tv_sec) + double(t.tv_nsec) * 1e-9;
-}
 
 /// A cache line.
 typedef uint64_t Line __attribute__((vector_size(64)));
@@ -92,20 +85,6 @@ uint64_t stream(uint32_t features, const char *from, int64_t bytes,
 
 constexpr int chains = 16; // more than latency times throughput of any CPU
 
-/// `rounds` multiply-adds in each lane of `chains` accumulators.
-template <class Vector, class Step>
-__attribute__((always_inline)) inline void
-runChains(Vector (&sums)[chains], int64_t rounds, Step step) {
-  for (; rounds > 0; --rounds)
-    for (int i = 0; i < chains; ++i)
-      sums[i] = step(sums[i]);
-  for (int i = 0; i < chains; ++i)
-    __asm__ volatile("" : : "m"(sums[i]));
-}
-
-typedef float Lanes16 __attribute__((vector_size(64)));
-typedef float Lanes4 __attribute__((vector_size(16)));
-
 /// Multiply-adds of one round, in the widest way that the program uses.
 int64_t dotsPerRound(uint32_t features) {
   int lanes = features & DSV4_CPU_AVX512BF16 ? 32
@@ -115,43 +94,40 @@ int64_t dotsPerRound(uint32_t features) {
   return int64_t(lanes) * chains;
 }
 
+/// `rounds` multiply-adds in each lane of `chains` accumulators; `Step` is one,
+/// of sum and one. A macro for the reason above.
+#define DSV4_CHAINS_BODY(Vector, One, Step)                                    \
+  Vector sums[chains] = {};                                                    \
+  auto one = One;                                                              \
+  __asm__ volatile("" : "+m"(one)); /* unknown to the compiler */              \
+  for (; rounds > 0; --rounds)                                                 \
+    for (Vector &sum : sums)                                                   \
+      sum = Step;                                                              \
+  for (const Vector &sum : sums)                                               \
+    __asm__ volatile("" : : "m"(sum));
+
 #if defined(__x86_64__)
 __attribute__((target("avx512f,avx512bf16"))) void dotsBf16(int64_t rounds) {
-  __m512 sums[chains] = {};
-  __m512bh one = (__m512bh)_mm512_set1_epi16(0x3f80);
-  __asm__ volatile("" : "+v"(one));
-  for (; rounds > 0; --rounds)
-    for (int i = 0; i < chains; ++i)
-      sums[i] = _mm512_dpbf16_ps(sums[i], one, one);
-  for (int i = 0; i < chains; ++i)
-    __asm__ volatile("" : : "v"(sums[i]));
+  DSV4_CHAINS_BODY(__m512, (__m512bh)_mm512_set1_epi16(0x3f80),
+                   _mm512_dpbf16_ps(sum, one, one))
 }
 
 __attribute__((target("avx512f"))) void dotsAvx512(int64_t rounds) {
-  __m512 sums[chains] = {}, one = _mm512_set1_ps(1);
-  __asm__ volatile("" : "+v"(one));
-  for (; rounds > 0; --rounds)
-    for (int i = 0; i < chains; ++i)
-      sums[i] = _mm512_fmadd_ps(sums[i], one, one);
-  for (int i = 0; i < chains; ++i)
-    __asm__ volatile("" : : "v"(sums[i]));
+  DSV4_CHAINS_BODY(__m512, _mm512_set1_ps(1), _mm512_fmadd_ps(sum, one, one))
 }
 
 __attribute__((target("avx2,fma"))) void dotsAvx2(int64_t rounds) {
-  __m256 sums[chains] = {}, one = _mm256_set1_ps(1);
-  __asm__ volatile("" : "+x"(one));
-  for (; rounds > 0; --rounds)
-    for (int i = 0; i < chains; ++i)
-      sums[i] = _mm256_fmadd_ps(sums[i], one, one);
-  for (int i = 0; i < chains; ++i)
-    __asm__ volatile("" : : "m"(sums[i]));
+  DSV4_CHAINS_BODY(__m256, _mm256_set1_ps(1), _mm256_fmadd_ps(sum, one, one))
 }
 #endif
 
+typedef float Lanes4 __attribute__((vector_size(16)));
+
 void dotsBase(int64_t rounds) {
-  Lanes4 sums[chains] = {}, one = {1, 1, 1, 1};
-  runChains(sums, rounds, [one](Lanes4 x) { return x * one + one; });
+  DSV4_CHAINS_BODY(Lanes4, (Lanes4{1, 1, 1, 1}), sum * one + one)
 }
+
+#undef DSV4_CHAINS_BODY
 
 void dots(uint32_t features, int64_t rounds) {
 #if defined(__x86_64__)
@@ -202,19 +178,9 @@ void dotJob(void *context, int, int64_t, int64_t) {
 Status Ceiling::open(ThreadPool &workers, uint32_t mask) {
   pool = &workers;
   features = mask;
-  // Every page is touched, so the system's word that it maps is not enough.
-  void *memory = availableMemory() < bufferBytes
-                     ? MAP_FAILED
-                     : mmap(nullptr, bufferBytes, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED)
-    return makeError(Code::OutOfMemory,
-                     "too little memory: measuring it takes %llu MiB, %llu MiB "
-                     "are left; use --no-ceiling",
-                     (unsigned long long)(bufferBytes >> 20),
-                     (unsigned long long)(availableMemory() >> 20));
-  madvise(memory, bufferBytes, MADV_HUGEPAGE);
-  buffer = static_cast<char *>(memory);
+  size_t part = memory.add(bufferBytes);
+  DSV4_RETURN_IF_ERROR(memory.reserve());
+  buffer = static_cast<char *>(memory.address(part));
   // Each worker touches its own slice first.
   struct Fill {
     char *buffer;
@@ -238,40 +204,36 @@ Status Ceiling::open(ThreadPool &workers, uint32_t mask) {
   return okStatus();
 }
 
-void Ceiling::close() {
-  if (buffer)
-    munmap(buffer, bufferBytes);
-  buffer = nullptr;
-}
+void Ceiling::close() { memory.release(); }
 
 double Ceiling::readOnce(int pattern, uint64_t bytesEach) {
   uint64_t slice = bufferBytes / uint64_t(pool->threads()) & ~uint64_t(4095);
   bytesEach = (bytesEach & ~uint64_t(4095)) + 4096;
   ReadCall call = {buffer,    slice,    cursor,
                    bytesEach, features, patterns[pattern]};
-  double start = now();
+  double start = seconds();
   pool->runOnEach(readJob, &call);
-  double took = now() - start;
+  double took = seconds() - start;
   cursor = (cursor + bytesEach) % slice;
   return double(bytesEach) * pool->threads() / took;
 }
 
-double Ceiling::readBytes(double seconds) {
+double Ceiling::readBytes(double duration) {
   lastRate =
-      readOnce(best, uint64_t(lastRate * seconds) / uint64_t(pool->threads()));
+      readOnce(best, uint64_t(lastRate * duration) / uint64_t(pool->threads()));
   return lastRate;
 }
 
-double Ceiling::multiplyAdds(double seconds) {
+double Ceiling::multiplyAdds(double duration) {
   int64_t perRound = dotsPerRound(features);
   double known = lastDots > 0 ? lastDots / pool->threads() : 1e9;
-  DotCall call = {features, int64_t(known * seconds / double(perRound)) + 1};
-  double start = now();
+  DotCall call = {features, int64_t(known * duration / double(perRound)) + 1};
+  double start = seconds();
   pool->runOnEach(dotJob, &call);
-  double took = now() - start;
+  double took = seconds() - start;
   bool isFirst = lastDots == 0;
   lastDots = double(call.rounds) * double(perRound) * pool->threads() / took;
-  return isFirst ? multiplyAdds(seconds) : lastDots;
+  return isFirst ? multiplyAdds(duration) : lastDots;
 }
 
 } // namespace dsv4

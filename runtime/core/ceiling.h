@@ -10,6 +10,7 @@
 #ifndef DSV4_RUNTIME_CORE_CEILING_H
 #define DSV4_RUNTIME_CORE_CEILING_H
 
+#include "runtime/base/memory.h"
 #include "runtime/base/thread_pool.h"
 
 #include <stdint.h>
@@ -28,17 +29,18 @@ public:
   void close();
 
   /// Bytes per second that all workers together read from memory, over about
-  /// `seconds` of reading.
-  double readBytes(double seconds = 0.1);
+  /// `duration` seconds of reading.
+  double readBytes(double duration = 0.1);
 
   /// Multiply-adds per second of all workers together.
-  double multiplyAdds(double seconds = 0.05);
+  double multiplyAdds(double duration = 0.05);
 
 private:
   double readOnce(int pattern, uint64_t bytesEach);
 
   ThreadPool *pool = nullptr;
   uint32_t features = 0;
+  Reservation memory;
   char *buffer = nullptr;
   uint64_t cursor = 0; // where in its slice each worker goes on reading
   int best = 0;        // pattern

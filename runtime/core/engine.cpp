@@ -101,7 +101,7 @@ Status Engine::openWeights(const EngineOptions &options) {
 Engine::Plan Engine::makePlan(const EngineOptions &options,
                               int64_t tokens) const {
   const dsv4_limits &limits = root->limits;
-  int64_t blocks = roundUp(tokens, DSV4_CONTEXT_BLOCK) / DSV4_CONTEXT_BLOCK;
+  int64_t blocks = contextBlocks(tokens);
   Plan p;
   p.context = blocks * DSV4_CONTEXT_BLOCK;
   // Whole pages, so that reset() can give a slot's memory back.
@@ -179,17 +179,16 @@ Status Engine::takeMemory() {
   return okStatus();
 }
 
-bool Engine::shouldPin(EngineOptions::Pin wish) const {
-  return wish == EngineOptions::On ||
-         (wish == EngineOptions::Auto && workerCount >= defaultThreads());
-}
-
 Status Engine::open(const dsv4_program &program, const EngineOptions &options) {
   root = &program;
   DSV4_RETURN_IF_ERROR(checkOptions(options));
-  workerCount = options.threads ? options.threads : defaultThreads();
+  int cores = defaultThreads();
+  workerCount = options.threads ? options.threads : cores;
+  bool isPinned = options.pin == EngineOptions::Auto
+                      ? workerCount >= cores
+                      : options.pin == EngineOptions::On;
   DSV4_RETURN_IF_ERROR(planMemory(options));
-  DSV4_RETURN_IF_ERROR(pool.start(workerCount, shouldPin(options.pin)));
+  DSV4_RETURN_IF_ERROR(pool.start(workerCount, isPinned));
   Status status = openWeights(options);
   if (status.isOk())
     status = takeMemory();

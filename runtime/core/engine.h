@@ -73,7 +73,6 @@ public:
   Status restore(int64_t slot, const void *from, uint64_t bytes);
 
 private:
-  bool shouldPin(EngineOptions::Pin wish) const;
   Status checkOptions(const EngineOptions &options);
   Status openWeights(const EngineOptions &options);
   Status verifyWeights();

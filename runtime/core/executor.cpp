@@ -5,7 +5,7 @@
 
 #include "runtime/core/executor.h"
 
-#include <time.h>
+#include "runtime/base/clock.h"
 
 namespace dsv4 {
 
@@ -70,12 +70,6 @@ void callKernel(void *context, int worker, int64_t begin, int64_t end) {
   call.phase->kernel(call.step, call.operands, begin, end, scratch);
 }
 
-int64_t now() {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return int64_t(t.tv_sec) * 1000000000 + t.tv_nsec;
-}
-
 } // namespace
 
 void Executor::runPhase(const dsv4_step &step, int64_t index) {
@@ -91,9 +85,9 @@ void Executor::run(const dsv4_step &step, PhaseSample *samples) {
       continue;
     }
     PhaseSample &sample = samples[i];
-    sample.start = now();
+    sample.start = nanoseconds();
     runPhase(step, i);
-    sample.last = now() - sample.start;
+    sample.last = nanoseconds() - sample.start;
     sample.nanoseconds += sample.last;
     sample.traffic.add(
         trafficOf(*program, i, step, items(step, program->phases[i])));

@@ -18,6 +18,11 @@ inline int64_t evaluate(dsv4_affine size, int64_t blocks) {
   return size.fixed + size.per_block * blocks;
 }
 
+/// Blocks of a context of so many tokens.
+inline int64_t contextBlocks(int64_t tokens) {
+  return (tokens + DSV4_CONTEXT_BLOCK - 1) / DSV4_CONTEXT_BLOCK;
+}
+
 /// Base addresses of the operand spaces.
 struct Spaces {
   const void *weights = nullptr;

@@ -11,20 +11,28 @@ namespace dsv4 {
 
 namespace {
 
+/// The first of `count` rows that does not lie before what is sought, where all
+/// that do come first.
+template <class IsBefore> int64_t lowerBound(int64_t count, IsBefore isBefore) {
+  int64_t low = 0;
+  while (low < count) {
+    int64_t middle = low + (count - low) / 2;
+    if (isBefore(middle))
+      low = middle + 1;
+    else
+      count = middle;
+  }
+  return low;
+}
+
 /// Bytes of the packed tensor at `offset`, 0 if none begins there. The index
 /// ascends by offset, because the packer streams in that order.
 int64_t tensorBytes(const dsv4_program &program, int64_t offset) {
-  int64_t low = 0, high = program.num_weights;
-  while (low < high) {
-    int64_t middle = low + (high - low) / 2;
-    if (program.weights[middle].offset < offset)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  bool found =
-      low < program.num_weights && program.weights[low].offset == offset;
-  return found ? program.weights[low].bytes : 0;
+  const dsv4_weight_entry *index = program.weights;
+  int64_t at = lowerBound(program.num_weights,
+                          [&](int64_t i) { return index[i].offset < offset; });
+  bool found = at < program.num_weights && index[at].offset == offset;
+  return found ? index[at].bytes : 0;
 }
 
 /// The rows of a table that belong to a phase; tables ascend by phase.
@@ -32,24 +40,15 @@ template <class Row> struct RowsOf {
   const Row *first, *last;
 
   RowsOf(const Row *table, int64_t count, int64_t phase) {
-    first = table + lowerBound(table, count, phase);
-    last = table + lowerBound(table, count, phase + 1);
+    auto from = [&](int64_t p) {
+      return table +
+             lowerBound(count, [&](int64_t i) { return table[i].phase < p; });
+    };
+    first = from(phase);
+    last = from(phase + 1);
   }
   const Row *begin() const { return first; }
   const Row *end() const { return last; }
-
-private:
-  static int64_t lowerBound(const Row *table, int64_t count, int64_t phase) {
-    int64_t low = 0;
-    while (low < count) {
-      int64_t middle = low + (count - low) / 2;
-      if (table[middle].phase < phase)
-        low = middle + 1;
-      else
-        count = middle;
-    }
-    return low;
-  }
 };
 
 int64_t rowsRead(const dsv4_state_read &read, int64_t position) {

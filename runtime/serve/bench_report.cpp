@@ -9,6 +9,7 @@
 #include "runtime/base/cpu_features.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -104,13 +105,15 @@ void printQuoted(const char *text, bool isJson) {
   putchar('"');
 }
 
+int bySize(const void *a, const void *b) {
+  double left = *static_cast<const double *>(a);
+  double right = *static_cast<const double *>(b);
+  return (left > right) - (left < right);
+}
+
+/// Sorts the values.
 double medianOf(double *values, int count) {
-  for (int i = 1; i < count; ++i) // few values
-    for (int j = i; j > 0 && values[j] < values[j - 1]; --j) {
-      double swap = values[j];
-      values[j] = values[j - 1];
-      values[j - 1] = swap;
-    }
+  qsort(values, size_t(count), sizeof(*values), bySize);
   return count % 2 ? values[count / 2]
                    : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
@@ -230,6 +233,10 @@ void printMarkdown(const dsv4_program &p, const BenchTest &t) {
 }
 
 } // namespace
+
+double averageReadCeiling(const BenchTest &test) {
+  return meanOf(test, [&](int i) { return test.readCeiling[i]; }).average;
+}
 
 bool readBenchFormat(const char *name, BenchFormat &format) {
   constexpr const char *names[] = {"md", "csv", "json", "jsonl"};

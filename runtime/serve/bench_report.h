@@ -34,6 +34,9 @@ struct BenchTest {
 
 enum class BenchFormat { Markdown, Csv, Json, JsonLines };
 
+/// Of the repetitions; 0: not measured.
+double averageReadCeiling(const BenchTest &test);
+
 /// What the phases of a test did, over `steps` steps. Phases that differ by
 /// their layer alone are one row; slowest first.
 void printPhases(BenchFormat format, const dsv4_program &program,

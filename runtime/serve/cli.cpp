@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace dsv4::serve {
@@ -146,8 +145,6 @@ EngineOptions engineOptions(const Flags &flags) {
   options.context = flags.context;
   options.sequences = flags.sequences;
   options.threads = flags.threads;
-  if (flags.pin || flags.noPin)
-    options.pin = flags.noPin ? EngineOptions::Off : EngineOptions::On;
   options.verify = flags.verify;
   options.weightsPath = flags.weights;
   options.hiddenCpuFeatures = getenv("DSV4_HIDE_CPU_FEATURES");
@@ -158,8 +155,7 @@ int64_t plannedContext(const dsv4_program &program, const Flags &flags) {
   int64_t most = program.limits.max_context;
   int64_t tokens =
       flags.context > 0 && flags.context < most ? flags.context : most;
-  return (tokens + DSV4_CONTEXT_BLOCK - 1) / DSV4_CONTEXT_BLOCK *
-         DSV4_CONTEXT_BLOCK;
+  return contextBlocks(tokens) * DSV4_CONTEXT_BLOCK;
 }
 
 bool interrupted() { return signalled; }
@@ -193,12 +189,6 @@ Status writeAll(int file, const void *bytes, size_t count) {
     count -= size_t(done);
   }
   return okStatus();
-}
-
-double seconds() {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return double(t.tv_sec) + 1e-9 * double(t.tv_nsec);
 }
 
 } // namespace dsv4::serve

@@ -9,6 +9,7 @@
 #ifndef DSV4_RUNTIME_SERVE_CLI_H
 #define DSV4_RUNTIME_SERVE_CLI_H
 
+#include "runtime/base/clock.h"
 #include "runtime/core/engine.h"
 #include "runtime/text/sampler.h"
 
@@ -32,7 +33,7 @@ struct Flags {
   bool raw = false, think = false, json = false, verbose = false;
   const char *trace = nullptr;
   bool ignoreEos = false, verify = false, profilePhases = false;
-  bool pin = false, noPin = false, noCeiling = false;
+  bool noPin = false, noCeiling = false;
   text::SamplerParams sampler;
 };
 
@@ -72,9 +73,6 @@ int finishStdout();
 
 /// Writes all bytes or fails (closed pipe, full disk).
 Status writeAll(int file, const void *bytes, size_t count);
-
-/// Seconds of a clock that does not jump.
-double seconds();
 
 /// Self-tests of compiled kernels; the number of failures.
 int checkKernels(Engine &engine);

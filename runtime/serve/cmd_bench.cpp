@@ -77,7 +77,7 @@ Status feedTokens(Bench &bench, int64_t from, int64_t count, int64_t chunk,
   return okStatus();
 }
 
-/// The limits of this moment, added to what was measured before.
+/// What the machine can do at this moment; zeros: not measured.
 struct Limits {
   double read = 0, dots = 0;
 };
@@ -88,7 +88,7 @@ Limits measureLimits(Bench &bench) {
   return {bench.ceiling.readBytes(), bench.ceiling.multiplyAdds()};
 }
 
-/// One repetition; returns its seconds.
+/// One repetition; `took` gets its seconds.
 Status repeatOnce(Bench &bench, const BenchTest &test, PhaseSample *samples,
                   double *took) {
   int64_t step = bench.engine.maxStepTokens();
@@ -125,20 +125,12 @@ Status runTest(Bench &bench, BenchTest &test, bool isProfiled) {
   return okStatus();
 }
 
-double averageOf(const double *values, int count) {
-  double sum = 0;
-  for (int i = 0; i < count; ++i)
-    sum += values[i] / count;
-  return sum;
-}
-
 /// Opens what the tests of one thread count need.
 Status openBench(Bench &bench, const dsv4_program &program, const Flags &f,
                  int threads) {
   EngineOptions options = engineOptions(f);
   options.threads = threads;
-  if (!f.noPin)
-    options.pin = EngineOptions::On;
+  options.pin = f.noPin ? EngineOptions::Off : EngineOptions::On;
   options.extraBytes = sizeof(PhaseSample) * uint64_t(program.num_phases);
   DSV4_RETURN_IF_ERROR(bench.engine.open(program, options));
   bench.samples = static_cast<PhaseSample *>(bench.engine.extra());
@@ -147,9 +139,12 @@ Status openBench(Bench &bench, const dsv4_program &program, const Flags &f,
   Status status =
       bench.ceiling.open(bench.engine.workers(), program.cpu_features);
   bench.hasCeiling = status.isOk();
-  if (!status.isOk())
-    bench.engine.close();
-  return status;
+  if (bench.hasCeiling)
+    return status;
+  bench.engine.close();
+  return makeError(status.code,
+                   "measuring the machine's limits: %s; use --no-ceiling",
+                   status.message);
 }
 
 /// All tests of one thread count.
@@ -176,7 +171,7 @@ Status runThreads(const dsv4_program &program, const Flags &f,
     printBenchTest(format, program, test, printed++);
     if (f.profilePhases)
       printPhases(format, program, bench.samples, bench.steps,
-                  averageOf(test.readCeiling, test.repeats));
+                  averageReadCeiling(test));
     if (f.trace)
       status = writeTrace(f.trace, program, bench.samples);
   };

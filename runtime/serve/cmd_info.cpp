@@ -10,14 +10,10 @@
 
 namespace dsv4::serve {
 
-static int64_t blocksOf(int64_t context) {
-  return (context + DSV4_CONTEXT_BLOCK - 1) / DSV4_CONTEXT_BLOCK;
-}
-
 static void printText(const dsv4_program &p, const WeightsFile &weights,
                       int64_t context) {
   const dsv4_limits &l = p.limits;
-  int64_t blocks = blocksOf(context);
+  int64_t blocks = contextBlocks(context);
   printf("%s\ntarget           %s\nABI              %u\n", p.identity, p.target,
          p.abi_version);
   printf("phases           %lld\nvocabulary       %lld\n",
@@ -45,7 +41,7 @@ static void printText(const dsv4_program &p, const WeightsFile &weights,
 static void printJson(const dsv4_program &p, const WeightsFile &weights,
                       int64_t context) {
   const dsv4_limits &l = p.limits;
-  int64_t blocks = blocksOf(context);
+  int64_t blocks = contextBlocks(context);
   printf("{\"abi_version\":%u,\"target\":\"%s\",\"weights_mode\":\"%s\","
          "\"weights_sha256\":\"",
          p.abi_version, p.target, p.weights_mode ? "sidecar" : "embedded");

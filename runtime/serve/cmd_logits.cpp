@@ -86,7 +86,7 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
     // Room for one snapshot, rounded generously.
     options.extraBytes =
         uint64_t(evaluate(program.limits.state_bytes,
-                          plannedContext(program, f) / DSV4_CONTEXT_BLOCK)) +
+                          contextBlocks(plannedContext(program, f)))) +
         8192;
   }
   Engine engine;

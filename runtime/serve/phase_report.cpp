@@ -79,17 +79,17 @@ void printPhases(BenchFormat format, const dsv4_program &program,
           stdout);
   for (int i = 0; i < count; ++i) {
     const Class &c = classes[i];
-    double seconds = double(c.nanoseconds) * 1e-9;
+    double took = double(c.nanoseconds) * 1e-9;
     double bytes = double(c.traffic.weightBytes + c.traffic.stateBytes);
-    double rate = seconds > 0 ? bytes / seconds : 0;
-    double macs = seconds > 0 ? double(c.traffic.multiplyAdds) / seconds : 0;
+    double rate = took > 0 ? bytes / took : 0;
+    double macs = took > 0 ? double(c.traffic.multiplyAdds) / took : 0;
     printf(isTable ? "| %s | %s | %lld | %.1f | %.1f | %.3f | %.2f | %.0f %% | "
                      "%.1f |\n"
                    : "{\"phase\": \"%s\", \"kind\": \"%s\", \"phases\": "
                      "%lld, \"us_per_step\": %.3f, \"pct_time\": %.2f, "
                      "\"mb_per_step\": %.6f, \"gbs\": %.3f, "
                      "\"pct_read_ceiling\": %.2f, \"gmacs\": %.3f}\n",
-           c.name, c.kind, (long long)c.phases, seconds * 1e6 / double(steps),
+           c.name, c.kind, (long long)c.phases, took * 1e6 / double(steps),
            total ? 100 * double(c.nanoseconds) / double(total) : 0,
            bytes * 1e-6 / double(steps), rate * 1e-9,
            readCeiling > 0 ? 100 * rate / readCeiling : 0, macs * 1e-9);

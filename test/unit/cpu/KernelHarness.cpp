@@ -5,18 +5,6 @@
 
 #include "test/unit/cpu/KernelHarness.h"
 
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/IR/Verifier.h"
-#include "targets/cpu/CpuCodegen.h"
-
-#include "llvm/ExecutionEngine/Orc/LLJIT.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/TargetSelect.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace dsv4::cpu::test {
 
 std::vector<IsaLevel> levelsHere() {
@@ -32,68 +20,28 @@ TargetDesc targetOf(IsaLevel Level) {
   return llvm::cantFail(findTarget(Names[int(Level)]));
 }
 
-#if defined(__x86_64__)
-FlushDenormals::FlushDenormals() : Saved(_mm_getcsr()) {
-  _mm_setcsr(Saved | 0x8040);
-}
-FlushDenormals::~FlushDenormals() { _mm_setcsr(Saved); }
-#else
-FlushDenormals::FlushDenormals() : Saved(0) {}
-FlushDenormals::~FlushDenormals() = default;
-#endif
-
-struct LoadedKernels::Impl {
-  std::unique_ptr<llvm::orc::LLJIT> Jit;
-};
-
-/// The object file of what `Emit` writes.
-static llvm::Expected<std::string>
-compile(IsaLevel Level, llvm::function_ref<void(KernelBuilder &)> Emit,
-        const Tuning &Tuning) {
-  mlir::MLIRContext Context;
-  registerKernelDialects(Context);
-  auto Module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&Context));
-  mlir::OwningOpRef<mlir::ModuleOp> Owner(Module);
-  KernelBuilder K(Module, Level, Tuning);
-  Emit(K);
-  if (failed(mlir::verify(Module)))
-    return llvm::createStringError("the kernel does not verify");
-  llvm::LLVMContext Llvm;
-  TargetDesc Target = targetOf(Level);
+LoadedKernels::LoadedKernels(IsaLevel Level,
+                             llvm::function_ref<void(KernelBuilder &)> Emit,
+                             const Tuning &Tuning) {
   CodegenDumps Dumps;
   if (const char *Folder = std::getenv("DSV4_TEST_DUMP"))
     Dumps.folder = Folder + ("/" + levelName(Level)).str();
-  auto Translated = translateKernels(Module, Target, Llvm, Dumps);
-  if (!Translated)
-    return Translated.takeError();
-  return emitObject(**Translated, Target, Dumps);
+  auto Loaded =
+      tune::LoadedKernels::compile(targetOf(Level), Emit, Tuning, Dumps);
+  if (Loaded)
+    Kernels.emplace(std::move(*Loaded));
+  else
+    ADD_FAILURE() << llvm::toString(Loaded.takeError());
 }
-
-LoadedKernels::LoadedKernels(IsaLevel Level,
-                             llvm::function_ref<void(KernelBuilder &)> Emit,
-                             const Tuning &Tuning)
-    : I(std::make_unique<Impl>()) {
-  llvm::Expected<std::string> Object = compile(Level, Emit, Tuning);
-  if (!Object) {
-    ADD_FAILURE() << llvm::toString(Object.takeError());
-    return;
-  }
-  I->Jit = llvm::cantFail(llvm::orc::LLJITBuilder().create());
-  llvm::cantFail(I->Jit->addObjectFile(
-      llvm::MemoryBuffer::getMemBufferCopy(*Object, "kernels.o")));
-}
-
-LoadedKernels::~LoadedKernels() = default;
 
 dsv4_kernel LoadedKernels::find(const char *Name) {
-  if (!I->Jit)
+  if (!Kernels)
     return nullptr;
-  auto Address = I->Jit->lookup(Name);
-  if (!Address) {
-    ADD_FAILURE() << llvm::toString(Address.takeError());
-    return nullptr;
-  }
-  return Address->toPtr<dsv4_kernel>();
+  auto Kernel = Kernels->find(Name);
+  if (Kernel)
+    return *Kernel;
+  ADD_FAILURE() << llvm::toString(Kernel.takeError());
+  return nullptr;
 }
 
 StepRows::StepRows(int64_t Tokens, int64_t FirstPosition)

@@ -7,8 +7,8 @@
 #ifndef DSV4_TEST_UNIT_CPU_KERNELHARNESS_H
 #define DSV4_TEST_UNIT_CPU_KERNELHARNESS_H
 
-#include "runtime/abi/program.h"
-#include "targets/cpu/KernelBuilder.h"
+#include "compiler/tune/LoadedKernels.h"
+#include "runtime/numerics/denormals.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 
@@ -17,6 +17,7 @@
 #include <bit>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -30,14 +31,7 @@ std::vector<IsaLevel> levelsHere();
 TargetDesc targetOf(IsaLevel Level);
 
 /// Denormals count as zero while one of these lives, as in the product.
-class FlushDenormals {
-public:
-  FlushDenormals();
-  ~FlushDenormals();
-
-private:
-  unsigned Saved;
-};
+using num::FlushDenormals;
 
 /// Kernels in memory. Emission errors fail the running test and leave find()
 /// null.
@@ -45,12 +39,10 @@ class LoadedKernels {
 public:
   LoadedKernels(IsaLevel Level, llvm::function_ref<void(KernelBuilder &)> Emit,
                 const Tuning &Tuning = dsv4::Tuning());
-  ~LoadedKernels();
   dsv4_kernel find(const char *Name);
 
 private:
-  struct Impl;
-  std::unique_ptr<Impl> I;
+  std::optional<tune::LoadedKernels> Kernels;
 };
 
 /// One step with rows at ascending positions of sequence 0, all outputs wanted.

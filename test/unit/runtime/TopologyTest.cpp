@@ -43,6 +43,8 @@ protected:
         write("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
                   "/topology/thread_siblings_list",
               std::to_string(core) + "," + std::to_string(core + half) + "\n");
+    write("/sys/devices/system/node/online",
+          "0-" + std::to_string(nodes - 1) + "\n");
     for (int node = 0; node < nodes; ++node) {
       int first = node * cores, last = first + cores - 1;
       write("/sys/devices/system/node/node" + std::to_string(node) + "/cpulist",

@@ -14,8 +14,9 @@ if(DSV4_SANITIZE)
   string(REPLACE ";" "," _san "${DSV4_SANITIZE}")
   list(APPEND DSV4_FLAGS -fsanitize=${_san} -fno-omit-frame-pointer
        -fno-sanitize-recover=all)
-  # LLVM's own objects are built without RTTI-based checks.
-  list(APPEND DSV4_FLAGS -fno-sanitize=vptr)
+  # LLVM's own objects are built without RTTI-based checks, and kernels that
+  # tests load have no type in front of their code.
+  list(APPEND DSV4_FLAGS -fno-sanitize=vptr,function)
   list(APPEND DSV4_LINK_FLAGS -fsanitize=${_san})
 endif()
 
@@ -57,6 +58,10 @@ endfunction()
 
 function(_dsv4_mlir_flags name)
   target_compile_options(${name} PRIVATE ${DSV4_FLAGS})
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(${name} PRIVATE
+      $<$<COMPILE_LANGUAGE:CXX>:-include${CMAKE_SOURCE_DIR}/cmake/LlvmAbi.h>)
+  endif()
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}
                              ${CMAKE_BINARY_DIR})
   target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS}

@@ -30,7 +30,7 @@ struct CompileOptions {
   std::string dumpKernelsTo;      // directory, empty: no dumps
   int64_t context = 0;            // tokens; 0: the model's own maximum
   int64_t sequences = 1;          // state slots of the executable
-  int64_t stepTokens = 128;       // rows of one step
+  int64_t stepTokens = 512;       // rows of one step
   bool tokenizer = true;
   bool quiet = false;
   bool verifyEach = true;

@@ -18,7 +18,7 @@ namespace {
 struct PhasePipelineOptions : PassPipelineOptions<PhasePipelineOptions> {
   Option<int64_t> context{*this, "context", llvm::cl::init(0)};
   Option<int64_t> sequences{*this, "sequences", llvm::cl::init(1)};
-  Option<int64_t> stepTokens{*this, "step-tokens", llvm::cl::init(128)};
+  Option<int64_t> stepTokens{*this, "step-tokens", llvm::cl::init(512)};
   Option<int64_t> outputs{*this, "outputs", llvm::cl::init(0)};
 };
 

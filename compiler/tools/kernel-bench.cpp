@@ -45,8 +45,13 @@ static cl::opt<int64_t> Mebibytes("size", cl::init(512), cl::cat(Category),
                                   cl::desc("MiB of weights for one row"));
 static cl::opt<int> Rounds("rounds", cl::init(7), cl::cat(Category),
                            cl::desc("measurements of each figure"));
-static cl::opt<int64_t> Block("token-block", cl::init(0), cl::cat(Category),
-                              cl::desc("rows that share decoded weights"));
+static cl::opt<int64_t> MicroRows("micro-rows", cl::init(0), cl::cat(Category),
+                                  cl::desc("rows of the micro-kernel, 1 to 8"));
+static cl::opt<DotForm>
+    Dot("dot", cl::init(DotForm::Auto), cl::cat(Category),
+        cl::desc("what dot products are made of"),
+        cl::values(clEnumValN(DotForm::Bf16, "bf16", "BF16 dot instructions"),
+                   clEnumValN(DotForm::F32, "f32", "fused multiply-adds")));
 static cl::opt<int64_t> Prefetch("prefetch", cl::init(0), cl::cat(Category),
                                  cl::desc("bytes ahead; -1: none"));
 static cl::opt<std::string> Dump("dump", cl::cat(Category),
@@ -77,9 +82,8 @@ static llvm::Error measure(const TargetDesc &Machine, ThreadPool &Pool,
                            Ceiling &Limits, const TileMemory &Memory,
                            const TileCase &Case, llvm::StringRef Format) {
   Tuning Choice;
-  if (Block)
-    std::fill(std::begin(Choice.tokenBlock), std::end(Choice.tokenBlock),
-              Block);
+  Choice.dot = Dot;
+  Choice.microRows = std::clamp<int64_t>(MicroRows, 0, 8);
   if (Prefetch)
     std::fill(std::begin(Choice.prefetchBytes), std::end(Choice.prefetchBytes),
               Prefetch);
@@ -119,9 +123,9 @@ static llvm::Error measureAll(const TargetDesc &Machine, int Workers) {
   int64_t Most = *std::max_element(Rows.begin(), Rows.end());
   int64_t Bytes = int64_t(Mebibytes) << 20;
   TileMemory Memory;
-  if (llvm::Error E =
-          Memory.open(Bytes, Most * Inner * 2,
-                      std::max(Most * Bytes / Inner * 4, Bytes / 8)))
+  if (llvm::Error E = Memory.open(Bytes, Most * Inner * 2,
+                                  std::max(Most * Bytes / Inner * 4, Bytes / 8),
+                                  Inner, Workers))
     return E;
   for (const std::string &Name : Formats)
     for (int64_t Count : Rows) {

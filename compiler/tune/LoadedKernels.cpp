@@ -24,7 +24,7 @@ emitObjectOf(const TargetDesc &target,
   registerKernelDialects(context);
   mlir::OwningOpRef<mlir::ModuleOp> module(
       mlir::ModuleOp::create(mlir::UnknownLoc::get(&context)));
-  KernelBuilder builder(*module, target.level, tuning);
+  KernelBuilder builder(*module, target, tuning);
   emit(builder);
   if (failed(mlir::verify(*module)))
     return llvm::createStringError("the generated kernels are not valid");

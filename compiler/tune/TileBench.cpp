@@ -6,7 +6,7 @@
 #include "compiler/tune/TileBench.h"
 
 #include "runtime/base/clock.h"
-#include "targets/cpu/kernels/TileHelper.h"
+#include "targets/cpu/kernels/TileProduct.h"
 
 #include <cstring>
 
@@ -15,15 +15,18 @@ using namespace dsv4::cpu;
 namespace dsv4::tune {
 
 llvm::Error TileMemory::open(int64_t weightBytes, int64_t inputBytes,
-                             int64_t resultBytes) {
+                             int64_t resultBytes, int64_t inner, int workers) {
+  scratchStride = (productScratchBytes(inner) + 4095) / 4096 * 4096;
   size_t parts[] = {memory.add(uint64_t(weightBytes)),
                     memory.add(uint64_t(inputBytes)),
-                    memory.add(uint64_t(resultBytes))};
+                    memory.add(uint64_t(resultBytes)),
+                    memory.add(uint64_t(scratchStride * workers))};
   if (Status status = memory.reserve(); !status.isOk())
     return llvm::createStringError(status.message);
   weights = static_cast<uint8_t *>(memory.address(parts[0]));
   inputs = static_cast<uint8_t *>(memory.address(parts[1]));
   results = static_cast<uint8_t *>(memory.address(parts[2]));
+  scratch = static_cast<uint8_t *>(memory.address(parts[3]));
   // Bytes that are ordinary numbers in every format: no NaN, no denormals.
   uint64_t state = 1;
   for (int64_t i = 0; i < weightBytes; ++i) {
@@ -41,16 +44,16 @@ llvm::Error TileMemory::open(int64_t weightBytes, int64_t inputBytes,
 /// The kernel of one linear: an item is a tile for all rows.
 static void emitProduct(KernelBuilder &K, const TileCase &Case) {
   TileShape Shape{Case.format, Case.inner, /*single=*/false};
-  needTileHelpers(K, Shape);
+  needTileProduct(K, Shape);
   K.beginKernel("product", 3);
-  K.forItems([&](Val Item) {
-    Val Tile = K.operand(1) + Item * tileBytes(Case.format, Case.inner);
-    tileRows(K, Shape, Tile, K.c64(0), K.tokens(), [&](Val Row) {
-      return std::pair(K.operand(0) + Row * (Case.inner * 2),
-                       K.operand(2) +
-                           (Row * Case.tiles + Item) * (TileRows * 2));
-    });
-  });
+  Val First = K.operand(1) + K.begin() * tileBytes(Case.format, Case.inner);
+  auto Address = [&](Val Row) {
+    return std::pair(K.operand(0) + Row * (Case.inner * 2),
+                     K.operand(2) +
+                         (Row * Case.tiles + K.begin()) * (TileRows * 2));
+  };
+  multiplyTiles(K, Shape,
+                {First, K.end() - K.begin(), K.c64(0), K.tokens(), Address});
   K.endFunction();
 }
 
@@ -78,10 +81,12 @@ double TileKernel::run(ThreadPool &pool, const TileMemory &memory,
     dsv4_kernel kernel;
     const dsv4_step *step;
     void *const *operands;
-  } call = {kernel, &step, operands};
-  auto job = [](void *argument, int, int64_t begin, int64_t end) {
+    uint8_t *scratch;
+    int64_t stride;
+  } call = {kernel, &step, operands, memory.scratch, memory.scratchStride};
+  auto job = [](void *argument, int worker, int64_t begin, int64_t end) {
     const Call &c = *static_cast<const Call *>(argument);
-    c.kernel(c.step, c.operands, begin, end, nullptr);
+    c.kernel(c.step, c.operands, begin, end, c.scratch + worker * c.stride);
   };
   double start = seconds();
   pool.run(job, &call, shape.tiles, grain);

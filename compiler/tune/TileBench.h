@@ -34,14 +34,16 @@ struct TileCase {
 /// input rows and results.
 class TileMemory {
 public:
-  /// Errors: no memory.
-  llvm::Error open(int64_t weightBytes, int64_t inputBytes,
-                   int64_t resultBytes);
+  /// With scratch for products over `inner`. Errors: no memory.
+  llvm::Error open(int64_t weightBytes, int64_t inputBytes, int64_t resultBytes,
+                   int64_t inner, int workers);
   TileMemory() = default;
   TileMemory(const TileMemory &) = delete;
   ~TileMemory() { memory.release(); }
 
   uint8_t *weights = nullptr, *inputs = nullptr, *results = nullptr;
+  uint8_t *scratch = nullptr; // of worker w: at w * scratchStride
+  int64_t scratchStride = 0;
 
 private:
   Reservation memory;

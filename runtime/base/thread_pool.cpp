@@ -107,8 +107,21 @@ int64_t firstOf(int worker) {
   return shared.portions * worker / shared.threads;
 }
 
-/// Takes the next portion of `owner`'s run for this job; -1: none is left.
-int64_t take(int owner, uint64_t job) {
+/// Portions that one claim takes of `left`: a quarter, so that a kernel gets
+/// many neighbouring items at first and workers still end together; in fours
+/// where there are enough, because kernels take so many tiles at once.
+int64_t claimOf(int64_t left) {
+  int64_t count = left / 4 < 16 ? left / 4 : 16;
+  return count >= 4 ? count & -4 : count > 1 ? count : 1;
+}
+
+/// Portions [first, first + count); none: count 0.
+struct Claimed {
+  int64_t first, count;
+};
+
+/// Takes the next portions of `owner`'s run for this job.
+Claimed take(int owner, uint64_t job) {
   uint64_t &cursor = cursors[owner].value;
   int64_t end = firstOf(owner + 1);
   uint64_t seen = __atomic_load_n(&cursor, __ATOMIC_RELAXED);
@@ -116,11 +129,12 @@ int64_t take(int owner, uint64_t job) {
     int64_t next =
         seen >> 32 == job ? int64_t(seen & 0xffffffff) : firstOf(owner);
     if (next >= end)
-      return -1;
+      return {0, 0};
+    int64_t count = claimOf(end - next);
     if (__atomic_compare_exchange_n(&cursor, &seen,
-                                    job << 32 | uint64_t(next + 1), true,
+                                    job << 32 | uint64_t(next + count), true,
                                     __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-      return next;
+      return {next, count};
   }
 }
 
@@ -228,8 +242,9 @@ void ThreadPool::claim(int worker) {
   for (int i = 0; i < shared.threads; ++i) {
     int owner =
         worker + i < shared.threads ? worker + i : worker + i - shared.threads;
-    for (int64_t portion; (portion = take(owner, job)) >= 0;) {
-      int64_t begin = portion * shared.grain, end = begin + shared.grain;
+    for (Claimed taken; (taken = take(owner, job)).count > 0;) {
+      int64_t begin = taken.first * shared.grain;
+      int64_t end = begin + taken.count * shared.grain;
       shared.job(shared.context, worker, begin,
                  end < shared.items ? end : shared.items);
     }

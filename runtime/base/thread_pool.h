@@ -39,7 +39,7 @@ public:
   void stop();
   int threads() const { return count; }
 
-  /// Runs job over [0, items) in portions of at most `grain` and returns when
+  /// Runs job over [0, items) in portions of `grain` and returns when
   /// all are done. Flushes denormals in every worker (docs/numerics.md).
   void run(Job job, void *context, int64_t items, int64_t grain);
 

@@ -224,16 +224,29 @@ double Ceiling::readBytes(double duration) {
   return lastRate;
 }
 
-double Ceiling::multiplyAdds(double duration) {
-  int64_t perRound = dotsPerRound(features);
-  double known = lastDots > 0 ? lastDots / pool->threads() : 1e9;
-  DotCall call = {features, int64_t(known * duration / double(perRound)) + 1};
+double Ceiling::dotsOnce(uint32_t mask, double duration, double known) {
+  int64_t perRound = dotsPerRound(mask);
+  DotCall call = {mask, int64_t(known * duration / double(perRound)) + 1};
   double start = seconds();
   pool->runOnEach(dotJob, &call);
-  double took = seconds() - start;
-  bool isFirst = lastDots == 0;
-  lastDots = double(call.rounds) * double(perRound) * pool->threads() / took;
-  return isFirst ? multiplyAdds(duration) : lastDots;
+  return double(call.rounds) * double(perRound) * pool->threads() /
+         (seconds() - start);
+}
+
+double Ceiling::multiplyAdds(double duration) {
+  if (lastDots == 0) {
+    dotFeatures = features;
+    lastDots = dotsOnce(features, 0.01, 1e9);
+    // Not every core gains by its BF16 dot instruction.
+    uint32_t without = features & ~uint32_t(DSV4_CPU_AVX512BF16);
+    double other = without == features ? 0 : dotsOnce(without, 0.01, 1e9);
+    if (other > lastDots) {
+      dotFeatures = without;
+      lastDots = other;
+    }
+  }
+  lastDots = dotsOnce(dotFeatures, duration, lastDots / pool->threads());
+  return lastDots;
 }
 
 } // namespace dsv4

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What this machine can do at most, measured by the same workers that run the
-// model: the memory read bandwidth, which bounds decode, and the peak of the
-// dot product instructions that the program was compiled for, which bounds
-// prefill. Both move on shared machines (by 2x within seconds was seen), so
-// they are measured beside every repetition, not once.
+// model: the memory read bandwidth, which bounds decode, and the peak of BF16
+// products with f32 sums, which bounds prefill: by the BF16 dot instruction or
+// by fused multiply-adds, whichever is faster here. Both move on shared
+// machines (by 2x within seconds was seen), so they are measured beside every
+// repetition, not once.
 
 #ifndef DSV4_RUNTIME_CORE_CEILING_H
 #define DSV4_RUNTIME_CORE_CEILING_H
@@ -37,6 +38,7 @@ public:
 
 private:
   double readOnce(int pattern, uint64_t bytesEach);
+  double dotsOnce(uint32_t mask, double duration, double known);
 
   ThreadPool *pool = nullptr;
   uint32_t features = 0;
@@ -45,6 +47,7 @@ private:
   uint64_t cursor = 0; // where in its slice each worker goes on reading
   int best = 0;        // pattern
   double lastRate = 0, lastDots = 0;
+  uint32_t dotFeatures = 0; // of the faster form
 };
 
 } // namespace dsv4

@@ -26,6 +26,14 @@ enum class IsaLevel {
   Avx512Bf16, // the same with BF16 and VBMI
 };
 
+/// What dot products are made of where a CPU has a BF16 dot instruction; both
+/// give the same bits. Auto: what suits the machine.
+enum class DotForm {
+  Auto,
+  Bf16, // the instruction: one for 32 multiply-adds
+  F32,  // fused multiply-adds: twice as fast on Intel's cores, slower on AMD's
+};
+
 /// One row of the table of known machines.
 struct KnownTarget {
   const char *name; // after "cpu:"
@@ -42,7 +50,8 @@ struct TargetDesc {
   std::string cpu;      // LLVM's target-cpu: the level's baseline
   std::string features; // LLVM's target-features beyond it
   std::string tune;     // LLVM's tune-cpu
-  IsaLevel level;       // form of the dot products
+  IsaLevel level;       // instructions of the dot products
+  DotForm dot;          // the faster form here; F32 without the instruction
   uint32_t cpuFeatures; // mask of dsv4_cpu_feature, checked at start
 };
 

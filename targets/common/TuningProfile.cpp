@@ -7,7 +7,6 @@
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringSwitch.h"
-#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -87,10 +86,6 @@ public:
 
 static bool readTile(Reader &reader, StringRef key, const toml::node &node,
                      Tuning &tuning, int format) {
-  if (key == "token_block")
-    return reader.integer(
-        node, tuning.tokenBlock[format], "a power of two from 1 to 16",
-        [](int64_t v) { return v >= 1 && v <= 16 && llvm::isPowerOf2_64(v); });
   if (key == "prefetch_bytes")
     return reader.integer(node, tuning.prefetchBytes[format],
                           "-1 or a multiple of 64 up to 65536", [](int64_t v) {
@@ -105,8 +100,7 @@ static bool readTiles(Reader &reader, StringRef key, const toml::node &node,
   for (int format = 0; format < 4; ++format) {
     if (key != FormatNames[format])
       continue;
-    reader.table(node, "[tiles." + std::string(key) + "]",
-                 "token_block or prefetch_bytes",
+    reader.table(node, "[tiles." + std::string(key) + "]", "prefetch_bytes",
                  [&](StringRef inner, const toml::node &value) {
                    return readTile(reader, inner, value, tuning, format);
                  });
@@ -127,6 +121,17 @@ static bool readMachine(Reader &reader, StringRef key, const toml::node &node,
   return false;
 }
 
+static bool readDot(Reader &reader, const toml::node &node, Tuning &tuning) {
+  std::string text;
+  if (reader.text(node, text); text == "bf16")
+    tuning.dot = DotForm::Bf16;
+  else if (text == "f32")
+    tuning.dot = DotForm::F32;
+  else
+    reader.fail(node, "expected \"bf16\" or \"f32\"");
+  return true;
+}
+
 static bool readTop(Reader &reader, StringRef key, const toml::node &node,
                     TuningProfile &profile) {
   std::string *text = llvm::StringSwitch<std::string *>(key)
@@ -144,6 +149,11 @@ static bool readTop(Reader &reader, StringRef key, const toml::node &node,
                  });
     return true;
   }
+  if (key == "dot")
+    return readDot(reader, node, profile.tuning);
+  if (key == "micro_rows")
+    return reader.integer(node, profile.tuning.microRows, "1 to 8",
+                          [](int64_t v) { return v >= 1 && v <= 8; });
   if (key != "tiles")
     return false;
   reader.table(node, "[tiles]", "fp4, fp8, bf16 or f32",
@@ -163,7 +173,8 @@ llvm::Expected<TuningProfile> parseProfile(StringRef text, StringRef name) {
   TuningProfile profile;
   Reader reader(name);
   reader.table(parsed.table(), "the profile",
-               "target, date, machine, command, [measured] or [tiles.FORMAT]",
+               "target, date, machine, command, dot, micro_rows, [measured] or "
+               "[tiles.FORMAT]",
                [&](StringRef key, const toml::node &node) {
                  return readTop(reader, key, node, profile);
                });
@@ -201,6 +212,11 @@ std::string printProfile(const TuningProfile &profile) {
   printString(out, "date", profile.date);
   printString(out, "machine", profile.machine);
   printString(out, "command", profile.command);
+  if (profile.tuning.dot != DotForm::Auto)
+    printString(out, "dot",
+                profile.tuning.dot == DotForm::Bf16 ? "bf16" : "f32");
+  if (profile.tuning.microRows)
+    out << "micro_rows = " << profile.tuning.microRows << '\n';
   if (profile.threads) {
     out << "\n[measured]\n";
     out << "read_gbs_one_thread = " << llvm::format("%.1f", profile.readGBs1)
@@ -208,15 +224,11 @@ std::string printProfile(const TuningProfile &profile) {
         << "\nthreads = " << profile.threads << '\n';
   }
   for (int format = 0; format < 4; ++format) {
-    int64_t block = profile.tuning.tokenBlock[format];
     int64_t prefetch = profile.tuning.prefetchBytes[format];
-    if (!block && !prefetch)
+    if (!prefetch)
       continue;
-    out << "\n[tiles." << FormatNames[format] << "]\n";
-    if (block)
-      out << "token_block = " << block << '\n';
-    if (prefetch)
-      out << "prefetch_bytes = " << prefetch << '\n';
+    out << "\n[tiles." << FormatNames[format]
+        << "]\nprefetch_bytes = " << prefetch << '\n';
   }
   return text;
 }

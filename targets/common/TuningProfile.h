@@ -9,6 +9,8 @@
 #ifndef DSV4_TARGETS_COMMON_TUNINGPROFILE_H
 #define DSV4_TARGETS_COMMON_TUNINGPROFILE_H
 
+#include "targets/common/TargetDesc.h"
+
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -20,11 +22,13 @@ namespace dsv4 {
 /// Choices of the code generator per packed format, in the order fp4, fp8,
 /// bf16, f32. 0: the heuristic decides.
 struct Tuning {
-  /// Input rows that share decoded weights: a power of two, at most 16.
-  int64_t tokenBlock[4] = {};
   /// Distance of the prefetch ahead of a tile's loads, in bytes (a multiple of
   /// 64); -1: no prefetch.
   int64_t prefetchBytes[4] = {};
+  /// Where the CPU has a BF16 dot instruction.
+  DotForm dot = DotForm::Auto;
+  /// Input rows of the micro-kernel for many rows: 1 to 8, or 0.
+  int64_t microRows = 0;
 };
 
 struct TuningProfile {

@@ -23,7 +23,7 @@ llvm::Expected<EmittedKernels> emitKernels(kern::ProgramOp Program,
   registerKernelDialects(*Context);
   EmittedKernels Out;
   Out.module = ModuleOp::create(UnknownLoc::get(Context));
-  KernelBuilder K(*Out.module, Target.level, Tuning);
+  KernelBuilder K(*Out.module, Target, Tuning);
   std::map<std::string, std::string> Known; // key -> function
   std::map<std::string, int> Count;         // kind -> functions so far
   for (Operation &Op : Program.getBody().front()) {

@@ -16,24 +16,29 @@ using namespace mlir;
 
 namespace dsv4::cpu {
 
-KernelBuilder::KernelBuilder(ModuleOp Module, Isa Level,
+KernelBuilder::KernelBuilder(ModuleOp Module, const TargetDesc &Target,
                              const dsv4::Tuning &Tuning)
     : Module(Module), B(Module.getContext()), Loc(Module.getLoc()),
-      Level(Level), Tuning(Tuning) {}
+      Level(Target.level), Form(Target.dot), Tuning(Tuning) {
+  if (Level == IsaLevel::Avx512Bf16 && Tuning.dot != DotForm::Auto)
+    Form = Tuning.dot;
+}
 
-int64_t KernelBuilder::tokenBlock(TileFormat Format) const {
-  if (int64_t Given = Tuning.tokenBlock[int(Format)])
-    return Given;
-  // A chain and a total per row stay in registers beside the weights: 32
-  // registers of 16 lanes with AVX-512, 16 of 8 or 4 lanes below.
-  return Level >= IsaLevel::Avx512 ? 8 : Level == IsaLevel::Avx2 ? 2 : 1;
+int64_t KernelBuilder::microRows() const {
+  if (Tuning.microRows)
+    return Tuning.microRows;
+  // Chains of so many rows x two tiles hide the latency of the dot product and
+  // stay in registers beside weights and inputs: 32 of 16 lanes with AVX-512,
+  // 16 of 8 or 4 lanes below.
+  return Level >= IsaLevel::Avx512 ? 8 : Level == IsaLevel::Avx2 ? 3 : 1;
 }
 
 int64_t KernelBuilder::prefetchBytes(TileFormat Format) const {
   if (int64_t Given = Tuning.prefetchBytes[int(Format)])
     return Given < 0 ? 0 : Given;
-  // About a page ahead: the hardware stops at page ends.
-  return Level >= IsaLevel::Avx2 ? 4096 : 0;
+  // About a page ahead over all streams (the hardware stops at page ends): with
+  // AVX-512 there are four.
+  return Level >= IsaLevel::Avx512 ? 2048 : Level == IsaLevel::Avx2 ? 4096 : 0;
 }
 
 Type KernelBuilder::ptr() { return LLVM::LLVMPointerType::get(B.getContext()); }
@@ -66,6 +71,8 @@ void KernelBuilder::beginHelper(StringRef Name, ArrayRef<Type> Types) {
   func::FuncOp F = startFunction(B, Module, Loc, Name, Types);
   F.setPrivate();
   Params.clear();
+  Masks.clear();
+  Entry = &F.front();
   for (Value Argument : F.getArguments())
     Params.push_back(wrap(Argument));
 }
@@ -227,6 +234,34 @@ void KernelBuilder::storeBf16(Val Ptr, Val V) { store(f32ToBf16(V), Ptr); }
 void KernelBuilder::prefetch(Val Ptr) {
   // Read, kept in all levels, data cache.
   LLVM::Prefetch::create(B, Loc, Ptr.value(), 0, 3, 1);
+}
+
+/// Inline assembly without an instruction.
+static LLVM::InlineAsmOp emptyAsm(OpBuilder &B, Location Loc, TypeRange Results,
+                                  ValueRange Args, StringRef Constraints,
+                                  bool HasSideEffects) {
+  return LLVM::InlineAsmOp::create(
+      B, Loc, Results, Args, "", Constraints, HasSideEffects,
+      /*is_align_stack=*/false, LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(B.getContext(), LLVM::AsmDialect::AD_ATT),
+      /*operand_attrs=*/ArrayAttr());
+}
+
+void KernelBuilder::keepOrder() { emptyAsm(B, Loc, {}, {}, "~{memory}", true); }
+
+Val KernelBuilder::keepLanes(uint32_t Bits, Val Then) {
+  Val &Mask = Masks[Bits];
+  if (!Mask) {
+    // A mask that LLVM knows becomes an AND with a vector, one more
+    // instruction. Made once, at the function's entry.
+    OpBuilder::InsertionGuard Guard(B);
+    B.setInsertionPointToStart(Entry);
+    auto Hidden = emptyAsm(B, Loc, i32(), c32(int32_t(Bits)).value(), "=r,0",
+                           /*HasSideEffects=*/false);
+    Mask = wrap(
+        LLVM::BitcastOp::create(B, Loc, vec(32, i1()), Hidden.getResult(0)));
+  }
+  return select(Mask, Then, constant(Then.type(), int64_t(0)));
 }
 
 Val KernelBuilder::intrinsic(StringRef Name, Type Result, ArrayRef<Val> Args) {

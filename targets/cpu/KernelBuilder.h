@@ -34,6 +34,7 @@
 #include "targets/common/TuningProfile.h"
 #include "targets/cpu/Packing.h"
 
+#include <map>
 #include <type_traits>
 
 namespace dsv4::cpu {
@@ -134,12 +135,14 @@ public:
   /// Lanes of every float vector.
   static constexpr int64_t Lanes = 16;
 
-  KernelBuilder(mlir::ModuleOp Module, Isa Level,
+  KernelBuilder(mlir::ModuleOp Module, const TargetDesc &Target,
                 const Tuning &Tuning = dsv4::Tuning());
 
   Isa isa() const { return Level; }
-  /// Rows that share decoded weights: the profile's, or what suits the level.
-  int64_t tokenBlock(TileFormat Format) const;
+  /// What dot products are made of: Bf16 or F32.
+  DotForm dotForm() const { return Form; }
+  /// Input rows of the micro-kernel for many rows.
+  int64_t microRows() const;
   /// Distance of prefetches ahead of a tile's loads, in bytes; 0: none.
   int64_t prefetchBytes(TileFormat Format) const;
   mlir::OpBuilder &builder() { return B; }
@@ -228,6 +231,9 @@ public:
   void storeBf16(Val Ptr, Val V);
   /// Hint that the line at Ptr will be read soon; may point anywhere.
   void prefetch(Val Ptr);
+  /// Loads, stores and prefetches before stay before, those after stay after:
+  /// keeps prefetches spread as they were written. No instruction.
+  void keepOrder();
 
   // -- Conversions (element-wise, scalars and vectors) ----------------------
   Val zext(Val V, mlir::Type Element);
@@ -298,6 +304,10 @@ public:
   Val intrinsic(llvm::StringRef Name, mlir::Type Result,
                 llvm::ArrayRef<Val> Args);
 
+  /// `Then` in the lanes of the pattern `Bits` (lane I: bit I), else zero; as
+  /// one masked instruction with the one that makes `Then`, where there is one.
+  Val keepLanes(uint32_t Bits, Val Then);
+
   Val wrap(mlir::Value V) { return Val(V, this); }
 
 private:
@@ -309,8 +319,11 @@ private:
   mlir::OpBuilder B;
   mlir::Location Loc;
   Isa Level;
+  DotForm Form;
   dsv4::Tuning Tuning;
   Vals Params, Operands;
+  mlir::Block *Entry = nullptr;  // of the function
+  std::map<uint32_t, Val> Masks; // of keepLanes, in the function
   unsigned NumConstants = 0;
 };
 

@@ -19,7 +19,7 @@
 
 // One window row more than it needs would do for single tokens; a step of 128
 // needs 64 + 128 - 1 = 191 rows, rounded up to 192.
-// CHECK: kern.state "layers.0.attn.window" : <window, rows = 192, #qfmt.rows<128, fp8_rope, 64>>
+// CHECK: kern.state "layers.0.attn.window" : <window, rows = 576, #qfmt.rows<128, fp8_rope, 64>>
 // CHECK: kern.state "layers.1.attn.compressor.carry" : <carry, slots = 8, width = 256>
 // CHECK: kern.state "layers.1.attn.indexer.compressor.entries" : <index_entries, ratio = 4, #qfmt.rows<128, fp4>>
 // CHECK: kern.state "layers.2.attn.compressor.carry" : <carry, slots = 128, width = 128>
@@ -49,7 +49,7 @@
 // CHECK-NEXT: [[XQ:%[0-9]+]], %{{[0-9]+}}, %{{[0-9]+}} groups 1 :
 // CHECK-NEXT: [[XQ]], %{{[0-9]+}}, %{{[0-9]+}} groups 1 :
 // CHECK: kern.route "layers.0.ffn.route" logits({{[^)]*}}) table(
-// CHECK-NEXT: kern.dispatch "layers.0.ffn.dispatch" {{.*}} lists({{.*}} : !kern.buffer<program, 274, i32>) {experts = 8 : i64}
+// CHECK-NEXT: kern.dispatch "layers.0.ffn.dispatch" {{.*}} lists({{.*}} : !kern.buffer<program, 1042, i32>) {experts = 8 : i64}
 // CHECK-NEXT: kern.expert_linear "layers.0.ffn.experts.w13" x([[XQ]] : {{.*}} w_other(
 // CHECK-NEXT: kern.swiglu "layers.0.ffn.experts.swiglu" {{.*}} weights(
 // CHECK-NEXT: kern.swiglu "layers.0.ffn.shared.swiglu"

@@ -75,7 +75,9 @@ struct LowerDsv4ToKernPass
     Add("max_context", *Context);
     Add("max_sequences", maxSequences);
     Add("max_step_tokens", maxStepTokens);
-    Add("max_outputs", maxOutputs ? maxOutputs : maxStepTokens);
+    // Logits are the largest rows there are, and few of a prefill are wanted.
+    int64_t Outputs = std::min<int64_t>(maxStepTokens, 128);
+    Add("max_outputs", maxOutputs ? maxOutputs : Outputs);
     Add("experts_per_token", *Experts);
     State.addAttribute("model_config", Model.getConfigAttr());
     State.addAttribute("model_identity", Model.getIdentityAttr());

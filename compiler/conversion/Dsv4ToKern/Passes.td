@@ -29,10 +29,10 @@ def LowerDsv4ToKernPass : Pass<"lower-dsv4-to-kern", "::mlir::ModuleOp"> {
            "longest context in tokens; 0: max_position_embeddings">,
     Option<"maxSequences", "max-sequences", "int64_t", "1",
            "sequences whose state is kept">,
-    Option<"maxStepTokens", "max-step-tokens", "int64_t", "128",
+    Option<"maxStepTokens", "max-step-tokens", "int64_t", "512",
            "most tokens of one step">,
     Option<"maxOutputs", "max-outputs", "int64_t", "0",
-           "most logits rows of one step; 0: max-step-tokens">,
+           "most logits rows of one step; 0: max-step-tokens, at most 128">,
   ];
   let statistics = [
     Statistic<"numPhases", "num-phases", "phases emitted">,

@@ -85,9 +85,10 @@ PhaseItems LinearOp::getItems() {
 }
 
 Affine LinearOp::getScratchBytes() {
-  // One tile's accumulators for every row of the step.
-  auto Program = (*this)->getParentOfType<ProgramOp>();
-  return {roundUp(Program.getMaxStepTokens() * TileRows * 4, PlanAlignment)};
+  int64_t Most = 0;
+  for (unsigned Job = 0; Job < getNumJobs(); ++Job)
+    Most = std::max(Most, weightOf(getW(Job)).getShape().back());
+  return {roundUp(getProductScratchBytes(Most), PlanAlignment)};
 }
 
 Layout LinearOp::getOperandLayout(unsigned) { return Layout::Tile16; }

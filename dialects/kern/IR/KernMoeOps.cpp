@@ -61,9 +61,8 @@ PhaseItems ExpertLinearOp::getItems() {
 }
 
 Affine ExpertLinearOp::getScratchBytes() {
-  // One tile's accumulators for every slot row that one expert may have.
-  auto Program = (*this)->getParentOfType<ProgramOp>();
-  return {roundUp(Program.getMaxRows(Per::Slot) * TileRows * 4, PlanAlignment)};
+  int64_t K = weightOf(getW()).getShape().back();
+  return {roundUp(getProductScratchBytes(K), PlanAlignment)};
 }
 
 Layout ExpertLinearOp::getOperandLayout(unsigned) { return Layout::Tile16; }

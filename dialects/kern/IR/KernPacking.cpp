@@ -60,4 +60,8 @@ int64_t getPackedBytes(qfmt::WeightType Type, Layout Layout) {
   return Experts * getMatrixBytes(Type, Layout);
 }
 
+int64_t getProductScratchBytes(int64_t K) {
+  return std::max<int64_t>(128 << 10, 2 * K * int64_t(sizeof(float)));
+}
+
 } // namespace dsv4::kern

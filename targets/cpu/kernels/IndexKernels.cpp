@@ -24,7 +24,7 @@ Val scoreTile(KernelBuilder &K, Val Q, Val Weights, Val Tile, int64_t Heads,
                       Vals X;
                       for (int64_t I = 0; I < Shared; ++I)
                         X.push_back(Q + (H + I) * (N * 2));
-                      Vals Dots = dotTile(K, TileFormat::Fp4, N, Tile, X);
+                      Vals Dots = dotTiles(K, {TileFormat::Fp4, N}, 1, Tile, X);
                       Val Sum = It[0];
                       for (int64_t I = 0; I < Shared; ++I) {
                         Val W = K.splat(K.loadF32(Weights + (H + I) * 4));

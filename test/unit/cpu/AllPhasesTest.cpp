@@ -63,9 +63,9 @@ std::string compile(const std::string &Text, const TargetDesc &Target,
   Program->walk([&](kern::KernPhaseOpInterface Op) {
     Kinds.insert(Op->getName().getStringRef().str());
   });
-  // One block size is enough here; the dot tests run all.
+  // The smallest micro-kernels are enough here; the dot tests run all.
   Tuning Small;
-  std::fill(std::begin(Small.tokenBlock), std::end(Small.tokenBlock), 1);
+  Small.microRows = 1;
   auto Kernels = cpu::emitKernels(Program, Target, Small);
   if (!Kernels) {
     ADD_FAILURE() << llvm::toString(Kernels.takeError());

@@ -210,8 +210,7 @@ TEST_P(AttentionTest, Attend) {
     if (Kind >= 2)
       Table.push_back(Ids.data());
     Table.push_back(O.data());
-    Buffer Scratch(16 * D * 4 + (WindowSize + 64) * 64);
-    Kernel.run(Rows, Table, Tokens * 2, Scratch.data());
+    Kernel.run(Rows, Table, Tokens * 2);
     FlushDenormals Flush;
     for (int64_t T = 0; T < Tokens; ++T) {
       int64_t P = Rows.position[T];
@@ -334,8 +333,7 @@ TEST_P(AttentionTest, TopK) {
     Buffer Scores = randomBf16(Tokens * 256, 1), Ids(Tokens * 16 * 4);
     for (int64_t I = 0; I < 256; I += 2) // many ties, both zeros
       Scores.as<uint16_t>()[I] = I % 4 ? 0x8000 : 0;
-    Buffer Scratch(8192);
-    Kernel.run(Rows, {Scores.data(), Ids.data()}, Tokens, Scratch.data());
+    Kernel.run(Rows, {Scores.data(), Ids.data()}, Tokens);
     for (int64_t T = 0; T < Tokens; ++T) {
       Floats S = floatsOf(Scores.as<uint16_t>() + T * 256, 256);
       std::vector<int32_t> Want((First + T + 1) / 4);

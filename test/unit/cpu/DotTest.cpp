@@ -5,7 +5,7 @@
 // std::fma in the order of numerics R1, bit for bit.
 
 #include "targets/cpu/kernels/Dot.h"
-#include "targets/cpu/kernels/TileHelper.h"
+#include "targets/cpu/kernels/TileProduct.h"
 #include "test/unit/cpu/KernelHarness.h"
 #include "test/unit/cpu/RandomMatrix.h"
 
@@ -27,23 +27,32 @@ struct Case {
 
 class TileTest : public testing::TestWithParam<Case> {};
 
-/// Runs the tile kernel on `Tokens` rows and compares every value.
+/// Tiles of a case: a full run, and one of a group of two and one alone; or the
+/// last of a matrix.
+int64_t tilesOf(const Case &C) { return C.rows == TileRows ? 11 : 1; }
+
+/// Runs the products with `Tokens` rows and compares every value.
 void check(const Case &C, IsaLevel Level, dsv4_kernel Kernel, int64_t Tokens) {
   std::mt19937 Random(uint32_t(Tokens * 31 + C.k));
-  RandomMatrix Tile(C.format, C.rows, C.k, Random);
-  Buffer Packed(tileBytes(C.format, C.k)), X(Tokens * C.k * 2);
+  int64_t Tiles = tilesOf(C), Size = tileBytes(C.format, C.k);
+  std::vector<RandomMatrix> Matrices;
+  Buffer Packed(Tiles * Size), X(Tokens * C.k * 2);
   int64_t Element = C.single ? 4 : 2;
-  Buffer Y(Tokens * C.rows * Element + 64);
-  Tile.pack(Packed.data());
+  Buffer Y(Tokens * Tiles * C.rows * Element + 64);
+  for (int64_t I = 0; I < Tiles; ++I)
+    Matrices.emplace_back(C.format, C.rows, C.k, Random)
+        .pack(Packed.data() + I * Size);
   fillBf16(X.as<uint16_t>(), Tokens * C.k, 10, Random);
   void *Operands[] = {X.data(), Packed.data(), Y.data()};
   StepRows Rows(Tokens);
+  Buffer Scratch(productScratchBytes(C.k) + 64);
   FlushDenormals Flush;
-  Kernel(&Rows.step, Operands, 0, 1, nullptr);
+  Kernel(&Rows.step, Operands, 0, Tiles, Scratch.data());
   for (int64_t T = 0; T < Tokens; ++T)
-    for (int64_t R = 0; R < C.rows; ++R) {
-      float Want = Tile.dot(R, X.as<uint16_t>() + T * C.k);
-      int64_t At = T * C.rows + R;
+    for (int64_t R = 0; R < Tiles * C.rows; ++R) {
+      float Want =
+          Matrices[R / C.rows].dot(R % C.rows, X.as<uint16_t>() + T * C.k);
+      int64_t At = T * Tiles * C.rows + R;
       if (C.single)
         ASSERT_EQ(std::bit_cast<uint32_t>(Y.as<float>()[At]),
                   std::bit_cast<uint32_t>(Want))
@@ -52,29 +61,51 @@ void check(const Case &C, IsaLevel Level, dsv4_kernel Kernel, int64_t Tokens) {
         ASSERT_EQ(Y.as<uint16_t>()[At], toBf16(Want))
             << levelName(Level).str() << " token " << T << " row " << R;
     }
-  for (int64_t I = Tokens * C.rows * Element; I < int64_t(Y.size()); ++I)
+  for (int64_t I = Tokens * Tiles * C.rows * Element; I < int64_t(Y.size());
+       ++I)
     ASSERT_EQ(Y.data()[I], 0xA5) << "wrote past the end";
+  for (size_t I = productScratchBytes(C.k); I < Scratch.size(); ++I)
+    ASSERT_EQ(Scratch.data()[I], 0xA5) << "wrote past the scratch";
 }
 
 void emitCase(KernelBuilder &K, const Case &C) {
   TileShape Shape{C.format, C.k, C.single, C.rows};
-  needTileHelpers(K, Shape);
+  needTileProduct(K, Shape);
   K.beginKernel("k", 3);
-  tileRows(K, Shape, K.operand(1), K.c64(0), K.tokens(), [&](Val Row) {
+  int64_t RowBytes = tilesOf(C) * Shape.resultBytes();
+  auto Address = [&](Val Row) {
     return std::pair(K.operand(0) + Row * (C.k * 2),
-                     K.operand(2) + Row * (C.rows * (C.single ? 4 : 2)));
-  });
+                     K.operand(2) + Row * RowBytes);
+  };
+  multiplyTiles(
+      K, Shape,
+      {K.operand(1), K.end() - K.begin(), K.c64(0), K.tokens(), Address});
   K.endFunction();
 }
 
+void checkAll(const Case &C, IsaLevel Level, const Tuning &Choice) {
+  LoadedKernels Kernels(
+      Level, [&](KernelBuilder &K) { emitCase(K, C); }, Choice);
+  dsv4_kernel Kernel = Kernels.find("k");
+  ASSERT_TRUE(Kernel);
+  // None; one and two; a step of every size; more than totals are kept for.
+  for (int64_t Tokens : {0, 1, 2, 3, 5, 24, 67})
+    check(C, Level, Kernel, Tokens);
+}
+
 TEST_P(TileTest, EqualsScalarOrder) {
-  Case C = GetParam();
-  for (IsaLevel Level : levelsHere()) {
-    LoadedKernels Kernels(Level, [&](KernelBuilder &K) { emitCase(K, C); });
-    dsv4_kernel Kernel = Kernels.find("k");
-    ASSERT_TRUE(Kernel);
-    for (int64_t Tokens : {1, 2, 3, 5, 15, 24})
-      check(C, Level, Kernel, Tokens);
+  for (IsaLevel Level : levelsHere())
+    checkAll(GetParam(), Level, {});
+}
+
+/// What a profile chooses changes code, not results.
+TEST_P(TileTest, TuningKeepsResults) {
+  for (int64_t Rows : {1, 4, 8}) {
+    Tuning Choice;
+    Choice.dot = Rows == 4 ? DotForm::Bf16 : DotForm::F32;
+    Choice.microRows = Rows;
+    std::fill_n(Choice.prefetchBytes, 4, Rows == 4 ? -1 : 64);
+    checkAll(GetParam(), levelsHere().back(), Choice);
   }
 }
 
@@ -88,22 +119,6 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"Bf16", TileFormat::Bf16, 160, 16, true},
                     Case{"Bf16Rows", TileFormat::Bf16, 32, 9, false}),
     [](const auto &Info) { return std::string(Info.param.name); });
-
-/// What a profile chooses changes code, not results.
-TEST(Tile, TuningKeepsResults) {
-  Case C{"Fp4", TileFormat::Fp4, 256, 16, true};
-  for (int64_t Block : {1, 4, 16}) {
-    Tuning Choice;
-    Choice.tokenBlock[int(TileFormat::Fp4)] = Block;
-    Choice.prefetchBytes[int(TileFormat::Fp4)] = Block == 4 ? -1 : 64;
-    IsaLevel Level = levelsHere().back();
-    LoadedKernels Kernels(
-        Level, [&](KernelBuilder &K) { emitCase(K, C); }, Choice);
-    dsv4_kernel Kernel = Kernels.find("k");
-    ASSERT_TRUE(Kernel);
-    check(C, Level, Kernel, 23);
-  }
-}
 
 /// The instruction and two fused multiply-adds, odd first, on random pairs with
 /// wide exponents, so that denormal intermediate results occur.

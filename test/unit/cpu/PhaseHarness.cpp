@@ -37,16 +37,23 @@ PhaseKernel::PhaseKernel(IsaLevel Level, const std::string &Body) {
     ADD_FAILURE() << "no phase with an emitter";
     return;
   }
+  ScratchBytes = cast<kern::KernPhaseOpInterface>(Phase).getScratchBytes();
   Kernels = std::make_unique<LoadedKernels>(
       Level, [&](KernelBuilder &K) { Emit(K, Phase, "k"); });
 }
 
 void PhaseKernel::run(StepRows &Rows, std::vector<void *> Operands,
-                      int64_t Items, void *Scratch) {
+                      int64_t Items) {
   dsv4_kernel Kernel = Kernels ? Kernels->find("k") : nullptr;
   ASSERT_TRUE(Kernel);
+  int64_t Room =
+      ScratchBytes.fixed +
+      ScratchBytes.perBlock * (Rows.step.context / DSV4_CONTEXT_BLOCK);
+  Buffer Scratch(Room + 64);
   FlushDenormals Flush;
-  Kernel(&Rows.step, Operands.data(), 0, Items, Scratch);
+  Kernel(&Rows.step, Operands.data(), 0, Items, Scratch.data());
+  for (int64_t I = Room; I < Room + 64; ++I)
+    ASSERT_EQ(Scratch.data()[I], 0xA5) << "wrote past the scratch";
 }
 
 } // namespace dsv4::cpu::test

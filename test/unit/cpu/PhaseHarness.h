@@ -7,6 +7,7 @@
 #ifndef DSV4_TEST_UNIT_CPU_PHASEHARNESS_H
 #define DSV4_TEST_UNIT_CPU_PHASEHARNESS_H
 
+#include "dialects/kern/IR/KernOps.h"
 #include "test/unit/cpu/KernelHarness.h"
 
 namespace dsv4::cpu::test {
@@ -17,11 +18,12 @@ namespace dsv4::cpu::test {
 class PhaseKernel {
 public:
   PhaseKernel(IsaLevel Level, const std::string &Body);
-  /// Calls items [0, Items) in one go, then leaves the result in place.
-  void run(StepRows &Rows, std::vector<void *> Operands, int64_t Items,
-           void *Scratch = nullptr);
+  /// Calls items [0, Items) in one go, then leaves the result in place. Gives
+  /// the scratch that the phase asks for and checks that it takes no more.
+  void run(StepRows &Rows, std::vector<void *> Operands, int64_t Items);
 
 private:
+  kern::Affine ScratchBytes;
   std::unique_ptr<LoadedKernels> Kernels;
 };
 

@@ -72,12 +72,13 @@ target = "cpu:znver5"
 date = "2026-11-24"
 machine = "a \"machine\""
 command = "bench"
+dot = "f32"
+micro_rows = 4
 [measured]
 read_gbs_one_thread = 37.5
 read_gbs = 44
 threads = 2
 [tiles.fp4]
-token_block = 4
 prefetch_bytes = 4096
 [tiles.bf16]
 prefetch_bytes = -1
@@ -86,9 +87,10 @@ prefetch_bytes = -1
   EXPECT_EQ(Profile.target, "cpu:znver5");
   EXPECT_EQ(Profile.machine, "a \"machine\"");
   EXPECT_EQ(Profile.readGBs, 44);
-  EXPECT_EQ(Profile.tuning.tokenBlock[0], 4);
+  EXPECT_EQ(Profile.tuning.dot, DotForm::F32);
+  EXPECT_EQ(Profile.tuning.microRows, 4);
   EXPECT_EQ(Profile.tuning.prefetchBytes[0], 4096);
-  EXPECT_EQ(Profile.tuning.tokenBlock[1], 0);
+  EXPECT_EQ(Profile.tuning.prefetchBytes[1], 0);
   EXPECT_EQ(Profile.tuning.prefetchBytes[2], -1);
   std::string Text = printProfile(Profile);
   EXPECT_EQ(printProfile(llvm::cantFail(parseProfile(Text, "again"))), Text);
@@ -97,18 +99,21 @@ prefetch_bytes = -1
 TEST(TuningProfile, ErrorsNameFileAndLine) {
   EXPECT_EQ(errorOf("target = \"x\"\nspeed = 3\n"),
             "p.toml:2: unknown key 'speed' in the profile; expected target, "
-            "date, machine, command, [measured] or [tiles.FORMAT]");
-  EXPECT_EQ(errorOf("[tiles.fp4]\ntoken_blok = 4\n"),
-            "p.toml:2: unknown key 'token_blok' in [tiles.fp4]; expected "
-            "token_block or prefetch_bytes");
-  EXPECT_EQ(errorOf("[tiles.fp4]\ntoken_block = 3\n"),
-            "p.toml:2: expected a power of two from 1 to 16");
-  EXPECT_EQ(errorOf("[tiles.fp4]\ntoken_block = \"4\"\n"),
-            "p.toml:2: expected a power of two from 1 to 16");
+            "date, machine, command, dot, micro_rows, [measured] or "
+            "[tiles.FORMAT]");
+  EXPECT_EQ(errorOf("[tiles.fp4]\nprefetch = 4\n"),
+            "p.toml:2: unknown key 'prefetch' in [tiles.fp4]; expected "
+            "prefetch_bytes");
+  EXPECT_EQ(errorOf("[tiles.fp4]\nprefetch_bytes = 3\n"),
+            "p.toml:2: expected -1 or a multiple of 64 up to 65536");
+  EXPECT_EQ(errorOf("micro_rows = 9\n"), "p.toml:1: expected 1 to 8");
+  EXPECT_EQ(errorOf("micro_rows = \"4\"\n"), "p.toml:1: expected 1 to 8");
   EXPECT_EQ(errorOf("[tiles.fp6]\n"),
             "p.toml:1: unknown key 'fp6' in [tiles]; expected fp4, fp8, bf16 "
             "or f32");
   EXPECT_EQ(errorOf("tiles = 3\n"), "p.toml:1: expected [tiles] to be a table");
+  EXPECT_EQ(errorOf("dot = \"fp8\"\n"),
+            "p.toml:1: expected \"bf16\" or \"f32\"");
   EXPECT_EQ(errorOf("date = 7\n"), "p.toml:1: expected a string");
   EXPECT_EQ(errorOf("date = \n").find("p.toml:1: "), 0u);
   auto Missing = readProfile("/nonexistent/p.toml");

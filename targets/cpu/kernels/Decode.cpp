@@ -1,0 +1,231 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Decode.h: tables and shifts per format and instruction set level.
+
+#include "targets/cpu/kernels/Decode.h"
+
+#include "mlir/IR/BuiltinTypes.h"
+
+#include "llvm/ADT/bit.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace dsv4::cpu {
+
+//===----------------------------------------------------------------------===//
+// Pairs
+//===----------------------------------------------------------------------===//
+
+static bool hasDot(KernelBuilder &K) { return K.dotForm() == DotForm::Bf16; }
+
+static Type bf16x32(KernelBuilder &K) {
+  return K.vec(32, K.builder().getBF16Type());
+}
+
+Pair pairOfLanes(KernelBuilder &K, Val Lanes) {
+  Pair P;
+  if (hasDot(K)) {
+    P.both = K.bitcast(Lanes, bf16x32(K));
+    return P;
+  }
+  P.even = K.asFloat(Lanes << 16);
+  P.odd = K.asFloat(Lanes & int64_t(0xffff0000));
+  return P;
+}
+
+//===----------------------------------------------------------------------===//
+// FP4: E2M1 codes
+//===----------------------------------------------------------------------===//
+
+/// Magnitudes of the codes 0..7; codes 8..15 are their negatives.
+static constexpr float E2M1[8] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+
+/// BF16 bits of a float on the BF16 grid.
+static int16_t bf16Bits(float F) {
+  return int16_t(llvm::bit_cast<uint32_t>(F) >> 16);
+}
+
+/// A look-up of 16-bit lanes takes 5 bits of index, of which a code fills 4:
+/// the 16 values stand there twice.
+static Val fp4Table16(KernelBuilder &K) {
+  int16_t Table[32];
+  for (int I = 0; I < 32; ++I)
+    Table[I] = bf16Bits(I & 8 ? -E2M1[I & 7] : E2M1[I & 7]);
+  return K.lanes16(Table);
+}
+
+static Val fp4Table32(KernelBuilder &K) {
+  float Table[16];
+  for (int I = 0; I < 16; ++I)
+    Table[I] = I & 8 ? -E2M1[I & 7] : E2M1[I & 7];
+  return K.lanes(ArrayRef<float>(Table));
+}
+
+/// Eight lanes of table look-up; the sign bit of the code goes to bit 31.
+static Val fp4Avx2(KernelBuilder &K, Val Lanes) {
+  Val Table = K.lanes(ArrayRef<float>(E2M1));
+  Val Halves[2];
+  for (int64_t H = 0; H < 2; ++H) {
+    SmallVector<int64_t> Mask;
+    for (int64_t I = 0; I < 8; ++I)
+      Mask.push_back(8 * H + I);
+    Halves[H] = K.intrinsic("llvm.x86.avx2.permps", K.vec(8, K.f32()),
+                            {Table, K.shuffle(Lanes, Lanes, Mask)});
+  }
+  SmallVector<int64_t> All;
+  for (int64_t I = 0; I < 16; ++I)
+    All.push_back(I);
+  Val Magnitude = K.asInt(K.shuffle(Halves[0], Halves[1], All));
+  return K.asFloat(Magnitude | (Lanes & 8) << 28);
+}
+
+/// One code per lane, in its lowest four bits.
+static Val fp4Single(KernelBuilder &K, Val Lanes) {
+  if (K.isa() >= IsaLevel::Avx512)
+    return K.intrinsic("llvm.x86.avx512.permvar.sf.512", K.vec(16, K.f32()),
+                       {fp4Table32(K), Lanes});
+  if (K.isa() == IsaLevel::Avx2)
+    return fp4Avx2(K, Lanes);
+  return K.decodeE2m1(Lanes);
+}
+
+/// BF16 of the codes in the lowest four bits of both halves of each lane.
+static Val fp4Halves(KernelBuilder &K, Val Lanes) {
+  Type Words = K.vec(32, K.i16());
+  return K.intrinsic("llvm.x86.avx512.permvar.hi.512", Words,
+                     {fp4Table16(K), K.bitcast(Lanes, Words)});
+}
+
+/// The code in the upper half of each lane: a look-up of both halves that
+/// clears the lower one gives its float in one instruction, without a shift.
+static Val fp4Upper(KernelBuilder &K, Val Lanes) {
+  if (K.isa() < IsaLevel::Avx512)
+    return fp4Single(K, Lanes >> 16);
+  Val Upper = K.keepLanes(0xaaaaaaaa, fp4Halves(K, Lanes));
+  return K.asFloat(K.bitcast(Upper, K.vec(16, K.i32())));
+}
+
+static SmallVector<Pair, 4> fp4Pairs(KernelBuilder &K, Val Ptr,
+                                     unsigned Align) {
+  Val Line = K.loadVI(Ptr, Align);
+  SmallVector<Pair, 4> Pairs;
+  for (int64_t N = 0; N < 4; ++N) {
+    Pair &P = Pairs.emplace_back();
+    Val Shifted = N ? Line >> (4 * N) : Line;
+    if (hasDot(K)) {
+      P.both = K.bitcast(fp4Halves(K, Shifted), bf16x32(K));
+      continue;
+    }
+    P.even = fp4Single(K, Shifted);
+    P.odd = fp4Upper(K, Shifted);
+  }
+  return Pairs;
+}
+
+//===----------------------------------------------------------------------===//
+// FP8: E4M3 codes
+//===----------------------------------------------------------------------===//
+
+/// The value of an E4M3 magnitude (0..127); 127 stands for NaN in the format
+/// and never occurs in a checkpoint that was accepted.
+static float e4m3(int Code) {
+  int Exponent = Code >> 3, Mantissa = Code & 7;
+  return Exponent ? std::ldexp(float(8 + Mantissa), Exponent - 10)
+                  : std::ldexp(float(Mantissa), -9);
+}
+
+/// One byte (0 low, 1 high) of the BF16 of magnitudes First .. First + 63.
+static Val fp8Table(KernelBuilder &K, int First, int Byte) {
+  int8_t Table[64];
+  for (int I = 0; I < 64; ++I)
+    Table[I] = int8_t(uint16_t(bf16Bits(e4m3(First + I))) >> (8 * Byte));
+  return K.lanes8(Table);
+}
+
+/// Both bytes of the BF16 come from tables of 128 entries (the look-up ignores
+/// bit 7), the sign from the code; an unpack joins them.
+static SmallVector<Pair, 4> fp8PairsVbmi(KernelBuilder &K, Val Ptr) {
+  Type Bytes = K.vec(64, K.i8());
+  Val Codes = K.load(Bytes, Ptr, LineBytes);
+  auto LookUp = [&](int Byte) {
+    return K.intrinsic("llvm.x86.avx512.vpermi2var.qi.512", Bytes,
+                       {fp8Table(K, 0, Byte), Codes, fp8Table(K, 64, Byte)});
+  };
+  Val Low = LookUp(0);
+  Val High = LookUp(1) | (Codes & -128);
+  SmallVector<Pair, 4> Pairs;
+  for (int64_t Half = 0; Half < 2; ++Half) {
+    SmallVector<int64_t> Mask;
+    for (int64_t Part = 0; Part < 4; ++Part)
+      for (int64_t I = 0; I < 8; ++I) {
+        Mask.push_back(16 * Part + 8 * Half + I);
+        Mask.push_back(64 + 16 * Part + 8 * Half + I);
+      }
+    Val Joined = K.shuffle(Low, High, Mask);
+    Pairs.push_back(pairOfLanes(K, K.bitcast(Joined, K.vec(16, K.i32()))));
+  }
+  return Pairs;
+}
+
+static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {
+  if (K.isa() == IsaLevel::Avx512Bf16)
+    return fp8PairsVbmi(K, Ptr);
+  Type Words = K.vec(32, K.i16());
+  Val Codes = K.load(Words, Ptr, LineBytes);
+  Val Zero = K.constant(Words, int64_t(0));
+  SmallVector<Pair, 4> Pairs;
+  for (int64_t Half = 0; Half < 2; ++Half) {
+    SmallVector<int64_t> Mask;
+    for (int64_t Part = 0; Part < 4; ++Part)
+      for (int64_t I = 0; I < 4; ++I) {
+        Mask.push_back(8 * Part + 4 * Half + I);
+        Mask.push_back(32 + 8 * Part + 4 * Half + I);
+      }
+    Val Lanes = K.bitcast(K.shuffle(Codes, Zero, Mask), K.vec(16, K.i32()));
+    Pair &P = Pairs.emplace_back();
+    P.even = K.decodeE4m3(Lanes);
+    P.odd = K.decodeE4m3(Lanes >> 8);
+  }
+  return Pairs;
+}
+
+SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format, Val Ptr,
+                               unsigned Align) {
+  if (Format == TileFormat::Fp4)
+    return fp4Pairs(K, Ptr, Align);
+  if (Format == TileFormat::Fp8)
+    return fp8Pairs(K, Ptr);
+  return {pairOfLanes(K, K.loadVI(Ptr, LineBytes))};
+}
+
+//===----------------------------------------------------------------------===//
+// Scales and places
+//===----------------------------------------------------------------------===//
+
+Val loadScale(KernelBuilder &K, TileFormat Format, Val Ptr) {
+  if (Format == TileFormat::Fp4)
+    return K.e8m0ToF32(K.zext(K.load(K.vec(16, K.i8()), Ptr, 16), K.i32()));
+  if (Format == TileFormat::Fp8)
+    return K.splat(K.e8m0ToF32(K.loadU8(Ptr)));
+  return K.vf(1);
+}
+
+int64_t TileLayout::blockBytes() const {
+  int64_t Scales = format == TileFormat::Fp4 ? BlockK / GroupK * TileRows : 0;
+  return lineBytes(format, BlockK) + Scales;
+}
+
+Val TileLayout::lines(Val Tile, Val I) const {
+  return Tile + (I * blockBytes() + tileScaleBytes(format, inner));
+}
+
+Val TileLayout::scale(Val Tile, Val I, int64_t Size, Val G) const {
+  if (format == TileFormat::Fp8)
+    return Tile + I;
+  return lines(Tile, I) + (G * TileRows + lineBytes(format, Size));
+}
+
+} // namespace dsv4::cpu

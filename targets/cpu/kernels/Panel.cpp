@@ -1,0 +1,203 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Panel.h.
+
+#include "targets/cpu/kernels/Panel.h"
+
+#include <string>
+
+using namespace mlir;
+
+namespace dsv4::cpu {
+
+static constexpr int64_t WeightBytes = PanelTiles * BlockK * 64;
+static constexpr int64_t ScaleBytes = PanelTiles * BlockK / GroupK * 64;
+static constexpr int64_t InputBytes = PanelRows * BlockK * 4;
+static constexpr int64_t TotalBytes = PanelRows * PanelRunTiles * 64;
+
+int64_t panelBytes() {
+  return WeightBytes + ScaleBytes + InputBytes + TotalBytes;
+}
+
+Panel placePanel(Val Scratch) {
+  Panel P;
+  P.weights = Scratch;
+  P.scales = P.weights + WeightBytes;
+  P.inputs = P.scales + ScaleBytes;
+  P.totals = P.inputs + InputBytes;
+  return P;
+}
+
+/// Bytes of one decoded pair.
+static int64_t pairBytes(KernelBuilder &K) {
+  return K.dotForm() == DotForm::Bf16 ? 64 : 128;
+}
+
+static void storePair(KernelBuilder &K, const Pair &P, Val Ptr) {
+  if (P.both)
+    return K.store(P.both, Ptr, 64);
+  K.store(P.even, Ptr, 64);
+  K.store(P.odd, Ptr + 64, 64);
+}
+
+static Pair loadPair(KernelBuilder &K, Val Ptr) {
+  Pair P;
+  if (K.dotForm() == DotForm::Bf16) {
+    P.both = pairOfLanes(K, K.loadVI(Ptr, 64)).both;
+    return P;
+  }
+  P.even = K.loadVF(Ptr, 64);
+  P.odd = K.loadVF(Ptr + 64, 64);
+  return P;
+}
+
+//===----------------------------------------------------------------------===//
+// Decoding
+//===----------------------------------------------------------------------===//
+
+static std::string decoderName(TileLayout Layout, int64_t Tiles) {
+  static constexpr const char *Formats[] = {"fp4", "fp8", "bf16", "f32"};
+  return std::string("decode_") + Formats[int(Layout.format)] + "_t" +
+         std::to_string(Tiles) +
+         (Layout.lineAlign() == LineBytes ? "" : "_unaligned");
+}
+
+/// decode(lines, weights, groups): the lines of one tile's block into its
+/// column of the panel.
+static void emitDecoder(KernelBuilder &K, TileLayout Layout, int64_t Tiles) {
+  TileFormat Format = Layout.format;
+  std::string Name = decoderName(Layout, Tiles);
+  if (K.hasFunction(Name))
+    return;
+  K.beginHelper(Name, {K.ptr(), K.ptr(), K.i64()});
+  Val Lines = K.param(0), Weights = K.param(1);
+  int64_t Step = Tiles * pairBytes(K), PerLine = pairsPerLine(Format);
+  int64_t Ahead = K.prefetchBytes(Format);
+  K.forRange(K.c64(0), K.param(2), 1, [&](Val G) {
+    for (int64_t L = 0; L < GroupK / 2 / PerLine; ++L) {
+      Val Line = Lines + G * lineBytes(Format, GroupK) + L * LineBytes;
+      if (Ahead)
+        K.prefetch(Line + Ahead);
+      auto Pairs = loadPairs(K, Format, Line, Layout.lineAlign());
+      for (int64_t I = 0; I < PerLine; ++I)
+        storePair(K, Pairs[I],
+                  Weights + G * (GroupK / 2 * Step) + (L * PerLine + I) * Step);
+    }
+  });
+  K.endFunction();
+}
+
+void decodePanel(KernelBuilder &K, TileLayout Layout, int64_t Tiles, Val First,
+                 Val I, int64_t Size, const Panel &P) {
+  int64_t TileSize = tileBytes(Layout.format, Layout.inner);
+  K.forRange(K.c64(0), K.c64(Tiles), 1, [&](Val T) {
+    Val Tile = First + T * TileSize;
+    K.call(decoderName(Layout, Tiles),
+           {Layout.lines(Tile, I), P.weights + T * pairBytes(K),
+            K.c64(Size / GroupK)});
+    for (int64_t G = 0; G < Size / GroupK; ++G)
+      K.store(
+          loadScale(K, Layout.format, Layout.scale(Tile, I, Size, K.c64(G))),
+          P.scales + T * 64 + G * Tiles * 64, 64);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// The micro-kernel
+//===----------------------------------------------------------------------===//
+
+static std::string microName(int64_t Rows, int64_t Tiles) {
+  return "panel_x" + std::to_string(Rows) + "_t" + std::to_string(Tiles);
+}
+
+/// Chains of one group of 32 k: [rows][tiles].
+static Vals groupChains(KernelBuilder &K, int64_t Rows, int64_t Tiles,
+                        Val Weights, Val Inputs) {
+  InputForm Form = wantedInput(K);
+  constexpr int64_t Together = 4; // pairs per turn of the loop
+  return K.forRange(
+      K.c64(0), K.c64(GroupK / 2), Together, Vals(Rows * Tiles, K.vf(0)),
+      [&](Val P, ArrayRef<Val> In) {
+        Vals Out(In.begin(), In.end());
+        Val W = Weights + P * (Tiles * pairBytes(K));
+        Val X = Inputs + P * (2 * inputBytes(Form));
+        for (int64_t I = 0; I < Together; ++I) {
+          SmallVector<Pair> Column;
+          for (int64_t T = 0; T < Tiles; ++T)
+            Column.push_back(loadPair(K, W + (I * Tiles + T) * pairBytes(K)));
+          for (int64_t R = 0; R < Rows; ++R) {
+            Pair Input = broadcastPair(
+                K, X + (R * BlockK + I * 2) * inputBytes(Form), Form);
+            for (int64_t T = 0; T < Tiles; ++T)
+              Out[R * Tiles + T] =
+                  dotPair(K, Out[R * Tiles + T], Input, Column[T]);
+          }
+        }
+        return Out;
+      });
+}
+
+/// micro(weights, scales, inputs, totals, groups)
+static void emitMicro(KernelBuilder &K, int64_t Rows, int64_t Tiles) {
+  std::string Name = microName(Rows, Tiles);
+  if (K.hasFunction(Name))
+    return;
+  K.beginHelper(Name, {K.ptr(), K.ptr(), K.ptr(), K.ptr(), K.i64()});
+  Val Totals = K.param(3);
+  K.forRange(K.c64(0), K.param(4), 1, [&](Val G) {
+    Val Weights = K.param(0) + G * (GroupK / 2 * Tiles * pairBytes(K));
+    Val Inputs = K.param(2) + G * (GroupK * inputBytes(wantedInput(K)));
+    Vals Chains = groupChains(K, Rows, Tiles, Weights, Inputs);
+    for (int64_t T = 0; T < Tiles; ++T) {
+      Val Scale = K.loadVF(K.param(1) + G * (Tiles * 64) + T * 64, 64);
+      for (int64_t R = 0; R < Rows; ++R) {
+        Val At = Totals + (R * Tiles + T) * 64;
+        K.store(fma(Chains[R * Tiles + T], Scale, K.loadVF(At, 64)), At, 64);
+      }
+    }
+  });
+  K.endFunction();
+}
+
+static std::string multiplyName(int64_t Tiles) {
+  return "panel_t" + std::to_string(Tiles);
+}
+
+/// multiply(weights, scales, inputs, totals, rows, groups): the rows in steps
+/// that are as equal as can be, so that none is left with too few chains.
+static void emitMultiply(KernelBuilder &K, int64_t Tiles) {
+  std::string Name = multiplyName(Tiles);
+  if (K.hasFunction(Name))
+    return;
+  int64_t Most = K.microRows();
+  for (int64_t Rows = 1; Rows <= Most; ++Rows)
+    emitMicro(K, Rows, Tiles);
+  K.beginHelper(Name, {K.ptr(), K.ptr(), K.ptr(), K.ptr(), K.i64(), K.i64()});
+  Val Rows = K.param(4);
+  Val Steps = (Rows + (Most - 1)) / Most;
+  K.forRange(K.c64(0), Steps, 1, [&](Val I) {
+    Val Begin = I * Rows / Steps, Count = (I + 1) * Rows / Steps - Begin;
+    Val Inputs = K.param(2) + Begin * (BlockK * inputBytes(wantedInput(K)));
+    Val Totals = K.param(3) + Begin * (Tiles * 64);
+    for (int64_t R = 1; R <= Most; ++R)
+      K.ifThen(Count == R, [&] {
+        K.call(microName(R, Tiles),
+               {K.param(0), K.param(1), Inputs, Totals, K.param(5)});
+      });
+  });
+  K.endFunction();
+}
+
+void multiplyPanel(KernelBuilder &K, int64_t Tiles, Val Rows, int64_t Size,
+                   const Panel &P) {
+  K.call(multiplyName(Tiles),
+         {P.weights, P.scales, P.inputs, P.totals, Rows, K.c64(Size / GroupK)});
+}
+
+void needPanelHelpers(KernelBuilder &K, TileLayout Layout, int64_t Tiles) {
+  emitDecoder(K, Layout, Tiles);
+  emitMultiply(K, Tiles);
+}
+
+} // namespace dsv4::cpu

@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The dot product of numerics R1 for many input rows: a block of up to 128 k of
+// two neighbouring tiles is decoded once into a panel in the first cache, and
+// one micro-kernel for all formats multiplies it with a few rows at a time.
+// Same order of sums as Dot.h, so the same bits.
+//
+// All pieces lie in a worker's scratch:
+//   weights [pairs][tiles] of a decoded pair: 64 bytes of BF16, or two lines of
+//           f32 (even, odd)
+//   scales  f32 [groups of 32][tiles][16]
+//   inputs  [rows][128] in the wanted form
+//   totals  f32 [panels][rows][tiles][16]
+
+#ifndef DSV4_TARGETS_CPU_KERNELS_PANEL_H
+#define DSV4_TARGETS_CPU_KERNELS_PANEL_H
+
+#include "targets/cpu/kernels/Dot.h"
+
+namespace dsv4::cpu {
+
+/// Addresses of the pieces.
+struct Panel {
+  Val weights, scales, inputs, totals;
+};
+
+/// Rows that one decoding of a block serves.
+inline constexpr int64_t PanelRows = 64;
+/// Tiles decoded together; one that is left over goes alone.
+inline constexpr int64_t PanelTiles = 2;
+/// Tiles whose totals are kept: each gathering of inputs serves them all.
+inline constexpr int64_t PanelRunTiles = 8;
+
+/// Scratch that the pieces take.
+int64_t panelBytes();
+
+/// The pieces in `panelBytes()` of scratch.
+Panel placePanel(Val Scratch);
+
+/// Emits the helpers that the calls below need; before beginKernel.
+void needPanelHelpers(KernelBuilder &K, TileLayout Layout, int64_t Tiles);
+
+/// Decodes block I (of `Size` k) of `Tiles` tiles that follow each other.
+void decodePanel(KernelBuilder &K, TileLayout Layout, int64_t Tiles, Val First,
+                 Val I, int64_t Size, const Panel &P);
+
+/// totals[0 .. Rows) += inputs[0 .. Rows) x panel, totals [rows][Tiles][16].
+void multiplyPanel(KernelBuilder &K, int64_t Tiles, Val Rows, int64_t Size,
+                   const Panel &P);
+
+} // namespace dsv4::cpu
+
+#endif // DSV4_TARGETS_CPU_KERNELS_PANEL_H

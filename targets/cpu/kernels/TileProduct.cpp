@@ -1,0 +1,221 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See TileProduct.h.
+
+#include "targets/cpu/kernels/TileProduct.h"
+
+#include "targets/cpu/kernels/Panel.h"
+
+#include <string>
+
+using namespace mlir;
+
+namespace dsv4::cpu {
+
+/// Rows that are multiplied straight from packed weights.
+static constexpr int64_t DirectRows = 2;
+
+static int64_t expandedBytes(int64_t Inner) { return DirectRows * Inner * 4; }
+
+int64_t productScratchBytes(int64_t Inner) {
+  return std::max(panelBytes(), expandedBytes(Inner));
+}
+
+static void storeTotal(KernelBuilder &K, const TileShape &Shape, Val Ptr,
+                       Val Total) {
+  if (Shape.rows != TileRows) {
+    SmallVector<int64_t> Mask;
+    for (int64_t I = 0; I < Shape.rows; ++I)
+      Mask.push_back(I);
+    Total = K.shuffle(Total, Total, Mask);
+  }
+  if (Shape.single)
+    K.store(Total, Ptr);
+  else
+    K.storeBf16(Ptr, Total);
+}
+
+//===----------------------------------------------------------------------===//
+// One or two rows
+//===----------------------------------------------------------------------===//
+
+static std::string directName(const TileShape &Shape, int64_t Rows,
+                              int64_t Tiles) {
+  static constexpr const char *Formats[] = {"fp4", "fp8", "bf16", "f32"};
+  std::string Name = std::string("direct_") + Formats[int(Shape.format)] +
+                     "_k" + std::to_string(Shape.inner) + "_x" +
+                     std::to_string(Rows) + "_t" + std::to_string(Tiles) +
+                     (Shape.single ? "_f32" : "_bf16");
+  if (Shape.rows != TileRows)
+    Name += "_n" + std::to_string(Shape.rows);
+  return Name;
+}
+
+/// direct(first tile, x..., y...), x in the wanted form
+static void emitDirect(KernelBuilder &K, const TileShape &Shape, int64_t Rows,
+                       int64_t Tiles) {
+  std::string Name = directName(Shape, Rows, Tiles);
+  if (K.hasFunction(Name))
+    return;
+  K.beginHelper(Name, SmallVector<Type>(1 + 2 * Rows, K.ptr()));
+  SmallVector<Val> X;
+  for (int64_t R = 0; R < Rows; ++R)
+    X.push_back(K.param(1 + R));
+  Vals Totals = dotTiles(K, {Shape.format, Shape.inner}, Tiles, K.param(0), X,
+                         wantedInput(K));
+  for (int64_t T = 0; T < Tiles; ++T)
+    for (int64_t R = 0; R < Rows; ++R)
+      storeTotal(K, Shape, K.param(1 + Rows + R) + T * Shape.resultBytes(),
+                 Totals[T * Rows + R]);
+  K.endFunction();
+}
+
+/// Tiles that one call takes: each input that is loaded meets all of them, so
+/// that inputs stay in the first cache beside the stream of weights.
+static int64_t directTiles(KernelBuilder &K, const TileShape &Shape) {
+  return K.isa() >= IsaLevel::Avx512 && Shape.rows == TileRows ? 4 : 1;
+}
+
+/// All tiles of the run with the rows Lo .. Lo + Rows - 1.
+static void runDirect(KernelBuilder &K, const TileShape &Shape,
+                      const TileRun &Run, int64_t Rows) {
+  SmallVector<Val> X, Y;
+  for (int64_t R = 0; R < Rows; ++R) {
+    auto [From, To] = Run.address(Run.lo + R);
+    if (wantedInput(K) == InputForm::F32) {
+      Val Copy = K.scratch() + R * Shape.inner * 4;
+      expandInput(K, From, Copy, Shape.inner);
+      From = Copy;
+    }
+    X.push_back(From);
+    Y.push_back(To);
+  }
+  auto Sweep = [&](int64_t Tiles, Val From, Val To) {
+    K.forRange(From, To, Tiles, [&](Val I) {
+      SmallVector<Val> Args{Run.first +
+                            I * tileBytes(Shape.format, Shape.inner)};
+      Args.append(X);
+      for (Val Results : Y)
+        Args.push_back(Results + I * Shape.resultBytes());
+      K.call(directName(Shape, Rows, Tiles), Args);
+    });
+  };
+  int64_t Tiles = directTiles(K, Shape);
+  Val Even = Run.count - (Run.count & (Tiles - 1));
+  if (Tiles > 1)
+    Sweep(Tiles, K.c64(0), Even);
+  Sweep(1, Tiles > 1 ? Even : K.c64(0), Run.count);
+}
+
+//===----------------------------------------------------------------------===//
+// More rows
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// At most PanelRunTiles tiles from number `From` of the run on with at most
+/// PanelRows rows from `Begin` on.
+class PanelRun {
+public:
+  PanelRun(KernelBuilder &K, const TileShape &Shape, const TileRun &Run,
+           Val From, Val Begin)
+      : K(K), Shape(Shape), Run(Run), Layout{Shape.format, Shape.inner},
+        From(From), Begin(Begin),
+        Tiles(min(Run.count - From, K.c64(PanelRunTiles))),
+        Rows(min(Run.hi - Begin, K.c64(PanelRows))),
+        P(placePanel(K.scratch())) {}
+
+  void emit() {
+    K.forRange(K.c64(0), Rows * Tiles, 1,
+               [&](Val I) { K.store(K.vf(0), P.totals + I * 64, 64); });
+    K.forRange(K.c64(0), K.c64(Layout.blocks()), 1,
+               [&](Val I) { block(I, BlockK); });
+    if (Layout.rest())
+      block(K.c64(Layout.blocks()), Layout.rest());
+    forPanels([&](Val Number, int64_t Count) { storePanel(Number, Count); });
+  }
+
+private:
+  /// Body(number of the first tile, tiles) for pairs of tiles, then the last.
+  void forPanels(llvm::function_ref<void(Val, int64_t)> Body) {
+    Val Even = Tiles & -PanelTiles;
+    if (Shape.rows == TileRows)
+      K.forRange(K.c64(0), Even, PanelTiles,
+                 [&](Val I) { Body(I, PanelTiles); });
+    else
+      Even = K.c64(0);
+    K.forRange(Even, Tiles, 1, [&](Val I) { Body(I, 1); });
+  }
+
+  Val totals(Val Number) { return P.totals + Number * Rows * 64; }
+
+  /// Block I of `Size` k: inputs gathered once, weights decoded once.
+  void block(Val I, int64_t Size) {
+    int64_t InputRow = BlockK * inputBytes(wantedInput(K));
+    K.forRange(K.c64(0), Rows, 1, [&](Val R) {
+      Val X = Run.address(Begin + R).first + I * (BlockK * 2);
+      expandInput(K, X, P.inputs + R * InputRow, Size);
+    });
+    forPanels([&](Val Number, int64_t Count) {
+      Val First =
+          Run.first + (From + Number) * tileBytes(Shape.format, Shape.inner);
+      decodePanel(K, Layout, Count, First, I, Size, P);
+      Panel Here = P;
+      Here.totals = totals(Number);
+      multiplyPanel(K, Count, Rows, Size, Here);
+    });
+  }
+
+  void storePanel(Val Number, int64_t Count) {
+    K.forRange(K.c64(0), Rows, 1, [&](Val R) {
+      Val Y =
+          Run.address(Begin + R).second + (From + Number) * Shape.resultBytes();
+      for (int64_t T = 0; T < Count; ++T)
+        storeTotal(K, Shape, Y + T * Shape.resultBytes(),
+                   K.loadVF(totals(Number) + (R * Count + T) * 64, 64));
+    });
+  }
+
+  KernelBuilder &K;
+  const TileShape &Shape;
+  const TileRun &Run;
+  TileLayout Layout;
+  Val From, Begin;
+  Val Tiles, Rows; // how many
+  Panel P;
+};
+} // namespace
+
+static void runPanels(KernelBuilder &K, const TileShape &Shape,
+                      const TileRun &Run) {
+  K.forRange(K.c64(0), Run.count, PanelRunTiles, [&](Val From) {
+    K.forRange(Run.lo, Run.hi, PanelRows,
+               [&](Val Begin) { PanelRun(K, Shape, Run, From, Begin).emit(); });
+  });
+}
+
+void needTileProduct(KernelBuilder &K, const TileShape &Shape) {
+  for (int64_t Rows = 1; Rows <= DirectRows; ++Rows)
+    for (int64_t Tiles = directTiles(K, Shape);; Tiles = 1) {
+      emitDirect(K, Shape, Rows, Tiles);
+      if (Tiles == 1)
+        break;
+    }
+  TileLayout Layout{Shape.format, Shape.inner};
+  needPanelHelpers(K, Layout, 1);
+  if (Shape.rows == TileRows)
+    needPanelHelpers(K, Layout, PanelTiles);
+}
+
+void multiplyTiles(KernelBuilder &K, const TileShape &Shape,
+                   const TileRun &Run) {
+  Val Rows = Run.hi - Run.lo;
+  K.ifElse(
+      Rows > DirectRows, [&] { runPanels(K, Shape, Run); },
+      [&] {
+        K.ifThen(Rows == 1, [&] { runDirect(K, Shape, Run, 1); });
+        K.ifThen(Rows == 2, [&] { runDirect(K, Shape, Run, 2); });
+      });
+}
+
+} // namespace dsv4::cpu

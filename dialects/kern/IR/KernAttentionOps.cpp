@@ -189,14 +189,15 @@ PhaseItems AttendOp::getItems() {
 }
 
 Affine AttendOp::getScratchBytes() {
-  // Scores of one head group over all rows, then its accumulators.
+  // Of one head group: scores over all rows; accumulators, queries and 16
+  // decoded rows, at most f32.
   int64_t N = widthOf(getQ()) / getHeads();
   Affine Rows{roundUp(getWindowSize(), 16)};
   if (getIds())
     Rows = Rows + Affine{roundUp(widthOf(getIds()), 16)};
   else if (getEntries())
     Rows = Rows + Affine{16, ContextBlock / stateOf(getEntries()).getExtent()};
-  return (Rows * (HeadGroup * 4) + Affine{HeadGroup * N * 4})
+  return (Rows * (HeadGroup * 4) + Affine{3 * HeadGroup * N * 4})
       .alignedTo(PlanAlignment);
 }
 

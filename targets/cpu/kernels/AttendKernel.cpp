@@ -2,17 +2,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Sparse attention (model.md 3.5 steps 6 to 8; numerics R4) for one token and a
-// group of 16 heads, straight from the packed rows, in two passes:
-//   1. scores: every row is decoded once; lanes are heads, so one row's dot
-//      products with 16 heads are one chain of dot instructions;
-//   2. values: blocks of 8 rows are decoded, lanes are dims.
+// group of 16 heads, straight from the packed rows, in two passes over blocks
+// of 16 decoded rows:
+//   1. scores: lanes are heads, a few rows at a time share the query's pairs;
+//   2. values: lanes are dims, a few heads at a time share the rows.
 // Rows are numbered as the sum runs: window by position, then entries by id.
 //
-// Scratch: accumulators f32 [16, N], then scores f32 [rows, 16].
+// Scratch: accumulators f32 [16, N]; query [N / 2 pairs] of 16 heads; decoded
+// rows, at most f32 [16, N]; scores f32 [rows, 16], rows rounded up to 16.
 
 #include "targets/cpu/kernels/Dot.h"
 #include "targets/cpu/kernels/Phases.h"
 #include "targets/cpu/kernels/RowOps.h"
+
+#include "llvm/ADT/bit.h"
 
 #include <limits>
 
@@ -21,7 +24,7 @@ namespace dsv4::cpu {
 namespace {
 
 constexpr int64_t Lanes = KernelBuilder::Lanes;
-constexpr int64_t RowBlock = 8; // rows decoded at once in the second pass
+constexpr int64_t RowBlock = 16; // rows decoded at once
 
 class Attend {
 public:
@@ -33,9 +36,9 @@ public:
     Ring = Window.getExtent();
     RowBytes = Window.getRowFormat().bytesPerRow();
     Groups = (Heads + Lanes - 1) / Lanes;
-    Query = stackBuffer(K, N * Lanes * 2);
-    Rows = stackBuffer(K, RowBlock * N * 2);
     Totals = stackBuffer(K, 64);
+    // Rows or heads at a time: a divisor of 16.
+    Step = int64_t(llvm::bit_floor(uint64_t(K.microRows())));
   }
 
   void emit() {
@@ -43,7 +46,9 @@ public:
       Token = Item / Groups;
       FirstHead = Item % Groups * Lanes;
       Acc = K.scratch();
-      Scores = Acc + Lanes * N * 4;
+      Query = Acc + Lanes * N * 4;
+      Rows = Query + N / 2 * 128;
+      Scores = Rows + RowBlock * N * 4;
       numberRows();
       transposeQuery();
       Val Largest = scoreRows();
@@ -93,51 +98,86 @@ private:
 
   Val outputs() { return K.operand(Op->getNumOperands() - 1); }
 
-  /// Query as [N / 2 pairs][16 heads] of BF16 pairs; absent heads are zero.
+  /// Query as [N / 2 pairs] of 16 heads, decoded; absent heads are zero.
   void transposeQuery() {
     Val Q = K.operand(0) + (Token * Heads + FirstHead) * (N * 2);
     Val Here = headsHere();
+    // First the lanes of all pairs, where rows will lie later.
     K.forRange(K.c64(0), K.c64(Lanes), 1, [&](Val H) {
       K.ifElse(
           H < Here,
           [&] {
             K.forRange(K.c64(0), K.c64(N / 2), 1, [&](Val P) {
               K.store(K.loadI32(Q + H * (N * 2) + P * 4),
-                      Query + P * 64 + H * 4);
+                      Rows + P * 64 + H * 4);
             });
           },
           [&] {
             K.forRange(K.c64(0), K.c64(N / 2), 1, [&](Val P) {
-              K.store(K.c32(0), Query + P * 64 + H * 4);
+              K.store(K.c32(0), Rows + P * 64 + H * 4);
             });
           });
     });
+    K.forRange(K.c64(0), K.c64(N / 2), 1, [&](Val P) {
+      storePair(K, pairOfLanes(K, K.loadVI(Rows + P * 64)),
+                Query + P * pairBytes(K));
+    });
   }
 
-  /// q . k of one decoded row with 16 heads (R1).
-  Val dotRow(Val Row) {
+  /// Decodes the rows [First, First + RowBlock); beyond the last row, it again.
+  void decodeRows(Val First, InputForm Form) {
+    K.forRange(K.c64(0), K.c64(RowBlock), 1, [&](Val I) {
+      unpackKvRow(K, rowAddress(min(First + I, NumRows - 1)),
+                  Rows + I * (N * inputBytes(Form)), N, R,
+                  Form == InputForm::F32);
+    });
+  }
+
+  /// q . k of `Step` decoded rows with 16 heads (R1).
+  Vals dotRows(Val Row) {
+    InputForm Form = wantedInput(K);
     return K.forRange(
-        K.c64(0), K.c64(N / 32), 1, {K.vf(0)},
+        K.c64(0), K.c64(N / GroupK), 1, Vals(Step, K.vf(0)),
         [&](Val Group, llvm::ArrayRef<Val> It) {
-          Val Chain = K.vf(0);
-          for (int64_t Pair = 0; Pair < 16; ++Pair)
-            Chain = dotPair(
-                K, Chain, broadcastPair(K, Row + Group * 64 + Pair * 4),
-                pairOfLanes(K, K.loadVI(Query + Group * 1024 + Pair * 64)));
-          return Vals{It[0] + Chain};
-        })[0];
+          Vals Chains(Step, K.vf(0));
+          Val X = Row + Group * (GroupK * inputBytes(Form));
+          for (int64_t P = 0; P < GroupK / 2; ++P) {
+            Pair Q = loadPair(K, Query + Group * (GroupK / 2 * pairBytes(K)) +
+                                     P * pairBytes(K));
+            for (int64_t I = 0; I < Step; ++I)
+              Chains[I] =
+                  dotPair(K, Chains[I],
+                          broadcastPair(
+                              K, X + (I * N + P * 2) * inputBytes(Form), Form),
+                          Q);
+          }
+          for (int64_t I = 0; I < Step; ++I)
+            Chains[I] = It[I] + Chains[I];
+          return Chains;
+        });
   }
 
   /// Scaled scores of all rows; returns each head's largest.
   Val scoreRows() {
     Val Lowest = K.vf(-std::numeric_limits<float>::infinity());
     float Scale = Op.getScale().convertToFloat();
-    return K.forRange(K.c64(0), NumRows, 1, {Lowest},
-                      [&](Val Row, llvm::ArrayRef<Val> It) {
-                        unpackKvRow(K, rowAddress(Row), Rows, N, R);
-                        Val S = dotRow(Rows) * K.vf(Scale);
-                        K.store(S, Scores + Row * 64);
-                        return Vals{max(It[0], S)};
+    int64_t RowSize = N * inputBytes(wantedInput(K));
+    auto Some = [&](Val First, Val I, Val Largest) {
+      Vals Dots = dotRows(Rows + I * RowSize);
+      for (int64_t J = 0; J < Step; ++J) {
+        Val S = Dots[J] * K.vf(Scale);
+        K.store(S, Scores + (First + I + J) * 64);
+        Largest = max(Largest, S);
+      }
+      return Vals{Largest};
+    };
+    return K.forRange(K.c64(0), NumRows, RowBlock, {Lowest},
+                      [&](Val First, llvm::ArrayRef<Val> It) {
+                        decodeRows(First, wantedInput(K));
+                        return K.forRange(K.c64(0), K.c64(RowBlock), Step, It,
+                                          [&](Val I, llvm::ArrayRef<Val> In) {
+                                            return Some(First, I, In[0]);
+                                          });
                       })[0];
   }
 
@@ -164,28 +204,42 @@ private:
 
   /// Acc[h, d] = sum over rows of P[h, row] * v[row, d], rows ascending.
   void sumValues() {
-    Val Here = headsHere();
-    K.forRange(K.c64(0), Here * (N / Lanes), 1,
+    K.forRange(K.c64(0), K.c64(N), 1,
                [&](Val I) { K.store(K.vf(0), Acc + I * 64); });
     K.forRange(K.c64(0), NumRows, RowBlock, [&](Val First) {
+      decodeRows(First, InputForm::F32);
       Val Count = min(NumRows - First, K.c64(RowBlock));
-      K.forRange(K.c64(0), Count, 1, [&](Val I) {
-        unpackKvRow(K, rowAddress(First + I), Rows + I * (N * 2), N, R);
-      });
-      K.forRange(K.c64(0), Here, 1, [&](Val H) {
-        Val P = Scores + First * 64 + H * 4;
-        K.forRange(K.c64(0), K.c64(N / Lanes), 1, [&](Val D) {
-          Val At = Acc + H * (N * 4) + D * 64;
-          Val Sum = K.forRange(
-              K.c64(0), Count, 1, {K.loadVF(At)},
-              [&](Val I, llvm::ArrayRef<Val> It) {
-                Val V = K.loadBf16(Rows + I * (N * 2) + D * 32, Lanes);
-                return Vals{fma(K.splat(K.loadF32(P + I * 64)), V, It[0])};
-              })[0];
-          K.store(Sum, At);
-        });
+      K.forRange(K.c64(0), headsHere(), Step, [&](Val H) {
+        K.forRange(K.c64(0), K.c64(N), 2 * Lanes,
+                   [&](Val D) { addValues(First, Count, H, D); });
       });
     });
+  }
+
+  /// Adds `Count` rows to the dims D .. D + 31 of the heads H .. H + Step - 1.
+  void addValues(Val First, Val Count, Val H, Val D) {
+    auto At = [&](int64_t I, int64_t T) {
+      return Acc + (H + I) * (N * 4) + (D + T * Lanes) * 4;
+    };
+    Vals Sums;
+    for (int64_t I = 0; I < Step; ++I)
+      for (int64_t T = 0; T < 2; ++T)
+        Sums.push_back(K.loadVF(At(I, T)));
+    Sums = K.forRange(
+        K.c64(0), Count, 1, Sums, [&](Val Row, llvm::ArrayRef<Val> It) {
+          Val V = Rows + Row * (N * 4) + D * 4;
+          Vals Columns{K.loadVF(V), K.loadVF(V + 64)}, Out;
+          for (int64_t I = 0; I < Step; ++I) {
+            Val P =
+                K.splat(K.loadF32(Scores + (First + Row) * 64 + (H + I) * 4));
+            for (int64_t T = 0; T < 2; ++T)
+              Out.push_back(fma(P, Columns[T], It[2 * I + T]));
+          }
+          return Out;
+        });
+    for (int64_t I = 0; I < Step; ++I)
+      for (int64_t T = 0; T < 2; ++T)
+        K.store(Sums[2 * I + T], At(I, T));
   }
 
   /// Divides, rounds, and turns the rotary dims back.
@@ -203,11 +257,12 @@ private:
 
   KernelBuilder &K;
   kern::AttendOp Op;
-  int64_t Heads, N, R, Ring, RowBytes, Groups;
-  Val Query, Rows, Totals;           // on the stack
-  Val Token, FirstHead, Acc, Scores; // of the item
-  Val Oldest, WindowRows, NumRows;   // row numbers
-  Val Window, Entries, Ids;          // addresses
+  int64_t Heads, N, R, Ring, RowBytes, Groups, Step;
+  Val Totals;                      // on the stack
+  Val Acc, Query, Rows, Scores;    // in the scratch
+  Val Token, FirstHead;            // of the item
+  Val Oldest, WindowRows, NumRows; // row numbers
+  Val Window, Entries, Ids;        // addresses
 };
 
 } // namespace

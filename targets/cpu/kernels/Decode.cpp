@@ -36,6 +36,24 @@ Pair pairOfLanes(KernelBuilder &K, Val Lanes) {
   return P;
 }
 
+int64_t pairBytes(KernelBuilder &K) { return hasDot(K) ? 64 : 128; }
+
+void storePair(KernelBuilder &K, const Pair &P, Val Ptr) {
+  if (P.both)
+    return K.store(P.both, Ptr, 64);
+  K.store(P.even, Ptr, 64);
+  K.store(P.odd, Ptr + 64, 64);
+}
+
+Pair loadPair(KernelBuilder &K, Val Ptr) {
+  if (hasDot(K))
+    return pairOfLanes(K, K.loadVI(Ptr, 64));
+  Pair P;
+  P.even = K.loadVF(Ptr, 64);
+  P.odd = K.loadVF(Ptr + 64, 64);
+  return P;
+}
+
 //===----------------------------------------------------------------------===//
 // FP4: E2M1 codes
 //===----------------------------------------------------------------------===//

@@ -26,6 +26,11 @@ Pair pairOfLanes(KernelBuilder &K, Val Lanes);
 llvm::SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format,
                                      Val Ptr, unsigned Align = LineBytes);
 
+/// Decoded pairs in memory: 64 bytes of BF16, or two lines of f32 (even, odd).
+int64_t pairBytes(KernelBuilder &K);
+void storePair(KernelBuilder &K, const Pair &P, Val Ptr);
+Pair loadPair(KernelBuilder &K, Val Ptr);
+
 /// Pairs that one line holds.
 inline constexpr int64_t pairsPerLine(TileFormat Format) {
   return Format == TileFormat::Fp4 ? 4 : Format == TileFormat::Fp8 ? 2 : 1;

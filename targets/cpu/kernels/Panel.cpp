@@ -29,29 +29,6 @@ Panel placePanel(Val Scratch) {
   return P;
 }
 
-/// Bytes of one decoded pair.
-static int64_t pairBytes(KernelBuilder &K) {
-  return K.dotForm() == DotForm::Bf16 ? 64 : 128;
-}
-
-static void storePair(KernelBuilder &K, const Pair &P, Val Ptr) {
-  if (P.both)
-    return K.store(P.both, Ptr, 64);
-  K.store(P.even, Ptr, 64);
-  K.store(P.odd, Ptr + 64, 64);
-}
-
-static Pair loadPair(KernelBuilder &K, Val Ptr) {
-  Pair P;
-  if (K.dotForm() == DotForm::Bf16) {
-    P.both = pairOfLanes(K, K.loadVI(Ptr, 64)).both;
-    return P;
-  }
-  P.even = K.loadVF(Ptr, 64);
-  P.odd = K.loadVF(Ptr + 64, 64);
-  return P;
-}
-
 //===----------------------------------------------------------------------===//
 // Decoding
 //===----------------------------------------------------------------------===//

@@ -223,17 +223,24 @@ void packKvRow(KernelBuilder &K, Val Src, Val Row, int64_t D, int64_t R) {
   copyBytes(K, Src + Codes * 2, Row + Codes, 2 * R);
 }
 
-void unpackKvRow(KernelBuilder &K, Val Row, Val Dst, int64_t D, int64_t R) {
+void unpackKvRow(KernelBuilder &K, Val Row, Val Dst, int64_t D, int64_t R,
+                 bool Single) {
   int64_t Codes = D - R;
   K.forRange(K.c64(0), K.c64(Codes / 64), 1, [&](Val B) {
     Val Scale = K.splat(scaleValue(K, K.loadU8(Row + (B + (Codes + 2 * R)))));
     for (int64_t I = 0; I < 64; I += Lanes) {
       Val Bytes = K.load(K.vec(Lanes, K.i8()), Row + (B * 64 + I));
       Val Value = K.decodeE4m3(K.zext(Bytes, K.i32()));
-      K.storeBf16(Dst + (B * 128 + I * 2), Value * Scale);
+      if (Single)
+        K.store(Value * Scale, Dst + (B * 256 + I * 4));
+      else
+        K.storeBf16(Dst + (B * 128 + I * 2), Value * Scale);
     }
   });
-  copyBytes(K, Row + Codes, Dst + Codes * 2, 2 * R);
+  if (!Single)
+    return copyBytes(K, Row + Codes, Dst + Codes * 2, 2 * R);
+  for (int64_t I = 0; I < R; I += Lanes)
+    K.store(K.loadBf16(Row + (Codes + 2 * I), Lanes), Dst + (Codes + I) * 4);
 }
 
 } // namespace dsv4::cpu

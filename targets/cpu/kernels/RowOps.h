@@ -70,7 +70,8 @@ void hadamardRow(KernelBuilder &K, Val Row, int64_t N);
 void packKvRow(KernelBuilder &K, Val Src, Val Row, int64_t D, int64_t R);
 
 /// The reverse, exact: a stored KV row to D BF16 elements.
-void unpackKvRow(KernelBuilder &K, Val Row, Val Dst, int64_t D, int64_t R);
+void unpackKvRow(KernelBuilder &K, Val Row, Val Dst, int64_t D, int64_t R,
+                 bool Single = false);
 
 } // namespace dsv4::cpu
 

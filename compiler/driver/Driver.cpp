@@ -19,6 +19,7 @@
 #include "compiler/pipeline/PlanReport.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Verifier.h"
+#include "targets/common/TileConfigs.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Signals.h"
@@ -49,6 +50,9 @@ public:
 
   /// Exit code 2 errors: what the command line asks cannot be meant.
   Error checkUsage();
+  /// Flags, profile and heuristic; before run().
+  Error chooseConfigs();
+  void printConfigs() const;
   Error run();
 
 private:
@@ -73,6 +77,7 @@ private:
   const CompileOptions &O;
   Progress Show;
   mlir::MLIRContext Context;
+  std::vector<ConfigLine> Configs;
   mlir::OwningOpRef<mlir::ModuleOp> Module;
   std::optional<Checkpoint> Source;
   ImportedTokenizer Tokenizer;
@@ -100,13 +105,32 @@ Error Compilation::checkUsage() {
   return Error::success();
 }
 
-Error Compilation::openCheckpoint() {
+Error Compilation::chooseConfigs() {
+  Tuning Flags, Profile;
+  for (const std::string &Config : O.configs)
+    if (Error E = setTuning(Flags, Config))
+      return E;
   if (!O.profile.empty()) {
-    Expected<TuningProfile> Profile = readProfile(O.profile);
-    if (!Profile)
-      return Profile.takeError();
-    Facts.tuning = Profile->tuning;
+    Expected<TuningProfile> Read = readProfile(O.profile);
+    if (!Read)
+      return Read.takeError();
+    Profile = Read->tuning;
   }
+  Facts.tuning = mergeTuning(Flags, Profile);
+  Configs = configLines(Facts.target, Flags, Profile);
+  for (const ConfigLine &Line : Configs)
+    Facts.configs += (Facts.configs.empty() ? "" : ", ") + Line.key + " " +
+                     Line.value + " (" + Line.source + ")";
+  return Error::success();
+}
+
+void Compilation::printConfigs() const {
+  for (const ConfigLine &Line : Configs)
+    llvm::outs() << llvm::left_justify(Line.key, 22)
+                 << llvm::left_justify(Line.value, 8) << Line.source << '\n';
+}
+
+Error Compilation::openCheckpoint() {
   Show.begin("open checkpoint");
   Expected<Checkpoint> Opened = Checkpoint::open(O.checkpoint);
   if (!Opened)
@@ -230,7 +254,7 @@ Error Compilation::gatherFacts() {
   Facts.temperature = Source->config().Temperature;
   Facts.topP = Source->config().TopP;
   Facts.dumpFolder = O.dumpKernelsTo;
-  Facts.infoJson = infoJson(*Source, Facts.target.name, program());
+  Facts.infoJson = infoJson(*Source, Facts.target.name, program(), Configs);
   return Error::success();
 }
 
@@ -370,6 +394,12 @@ int compileModel(const CompileOptions &Options) {
   Compilation Run(Options);
   if (Error E = Run.checkUsage())
     return report(std::move(E), 2);
+  if (Error E = Run.chooseConfigs())
+    return report(std::move(E), 1);
+  if (Options.printConfigs) {
+    Run.printConfigs();
+    return 0;
+  }
   if (Error E = Run.run())
     return report(std::move(E), 1);
   return 0;

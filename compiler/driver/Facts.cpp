@@ -46,7 +46,8 @@ static json::Object dimensions(const ModelConfig &C) {
 }
 
 std::string infoJson(const Checkpoint &Source, StringRef Target,
-                     kern::ProgramOp Program) {
+                     kern::ProgramOp Program,
+                     llvm::ArrayRef<ConfigLine> Configs) {
   const CheckpointReport &R = Source.report();
   json::Object Draft{{"tensors", int64_t(R.DraftTensors)},
                      {"bytes", int64_t(R.DraftBytes)},
@@ -62,6 +63,11 @@ std::string infoJson(const Checkpoint &Source, StringRef Target,
                     {"draft", std::move(Draft)},
                     {"target", Target},
                     {"model", dimensions(Source.config())}};
+  json::Array Lines;
+  for (const ConfigLine &Line : Configs)
+    Lines.push_back(json::Object{
+        {"key", Line.key}, {"value", Line.value}, {"source", Line.source}});
+  Info["configs"] = std::move(Lines);
   auto Plan = makePlanReport(Program, Program.getMaxContext(),
                              Program.getMaxSequences(), 1);
   if (mlir::succeeded(Plan))

@@ -9,6 +9,7 @@
 
 #include "compiler/import/Checkpoint.h"
 #include "dialects/kern/IR/KernOps.h"
+#include "targets/common/TileConfigs.h"
 
 #include <string>
 
@@ -17,9 +18,11 @@ namespace dsv4 {
 /// "DeepSeek-V4-Flash, config b628e633"
 std::string identityLine(const Checkpoint &Source);
 
-/// Release, hashes, dimensions, target and plan, as one JSON object.
+/// Release, hashes, dimensions, target, tile configurations and plan, as one
+/// JSON object.
 std::string infoJson(const Checkpoint &Source, llvm::StringRef Target,
-                     kern::ProgramOp Program);
+                     kern::ProgramOp Program,
+                     llvm::ArrayRef<ConfigLine> Configs);
 
 /// {"samples": [{name, prompt_ids, output_ids, margins}]} from the checkpoint's
 /// samples/expected.json; empty where there is none.

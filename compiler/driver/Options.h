@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace dsv4 {
 
@@ -22,15 +23,17 @@ struct CompileOptions {
   std::string checkpoint; // directory
   std::string output;     // file; IR when compileTo is before codegen
   std::string target = "native";
-  std::string profile;            // TOML file, empty: heuristics alone
-  std::string compileTo = "link"; // phase name, inclusive
-  std::string compileFrom;        // phase whose dump is the input, or empty
-  std::string ir;                 // that dump; default in dumpPhasesTo
-  std::string dumpPhasesTo;       // directory, empty: no dumps
-  std::string dumpKernelsTo;      // directory, empty: no dumps
-  int64_t context = 0;            // tokens; 0: the model's own maximum
-  int64_t sequences = 1;          // state slots of the executable
-  int64_t stepTokens = 512;       // rows of one step
+  std::string profile;              // TOML file, empty: heuristics alone
+  std::vector<std::string> configs; // KEY=VALUE, before the profile
+  std::string compileTo = "link";   // phase name, inclusive
+  std::string compileFrom;          // phase whose dump is the input, or empty
+  std::string ir;                   // that dump; default in dumpPhasesTo
+  std::string dumpPhasesTo;         // directory, empty: no dumps
+  std::string dumpKernelsTo;        // directory, empty: no dumps
+  int64_t context = 0;              // tokens; 0: the model's own maximum
+  int64_t sequences = 1;            // state slots of the executable
+  int64_t stepTokens = 512;         // rows of one step
+  bool printConfigs = false;        // and stop
   bool tokenizer = true;
   bool quiet = false;
   bool verifyEach = true;

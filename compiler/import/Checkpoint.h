@@ -36,6 +36,9 @@ std::vector<ExpectedTensor> expectedTensors(const ModelConfig &Config,
 std::vector<ExpectedTensor> draftTensors(const ModelConfig &Config,
                                          ExpertFormat Experts, int64_t Stage);
 
+/// "routed experts", "attention" and so on, from the official name.
+llvm::StringRef tensorClass(llvm::StringRef OfficialName);
+
 /// The official name of a tensor given in either style.
 std::string officialName(llvm::StringRef Name);
 

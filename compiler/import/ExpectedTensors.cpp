@@ -159,6 +159,21 @@ std::vector<ExpectedTensor> draftTensors(const ModelConfig &C,
   return Out;
 }
 
+StringRef tensorClass(StringRef Name) {
+  // The first match decides.
+  static constexpr std::pair<StringRef, StringRef> Classes[] = {
+      {"mtp.", "draft heads"},         {".shared_experts.", "shared experts"},
+      {".experts.", "routed experts"}, {".indexer.", "indexers"},
+      {".compressor.", "compressors"}, {".gate.", "routers"},
+      {"hc_", "hyper-connections"},    {"embed", "embedding"},
+      {"head", "output head"},         {".attn.", "attention"},
+  };
+  for (auto [Part, Class] : Classes)
+    if (Name.contains(Part))
+      return Class;
+  return "norms";
+}
+
 /// One segment of a Hugging Face style name; `In` is the part around it.
 static StringRef officialSegment(StringRef Segment, StringRef In) {
   static const std::pair<StringRef, StringRef> Table[] = {

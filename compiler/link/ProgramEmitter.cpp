@@ -301,6 +301,7 @@ llvm::Error Tables::emit(llvm::ArrayRef<std::string> functions) {
               text(facts.target.name),
               text(facts.identity),
               text(facts.infoJson),
+              text(facts.configs),
               limitTable,
               array("phases", phases, sizeof(dsv4_phase)),
               i64(int64_t(phases.size())),

@@ -26,6 +26,7 @@ namespace dsv4 {
 struct ProgramFacts {
   TargetDesc target;
   Tuning tuning;
+  std::string configs;       // one line: tile configurations and their sources
   std::string identity;      // one line: release and configuration hash
   std::string infoJson;      // static part of `info`
   llvm::StringRef tokenizer; // blob; empty: --no-tokenizer

@@ -4,31 +4,13 @@
 // Collecting and printing the plan of a program.
 
 #include "compiler/pipeline/PlanReport.h"
+
+#include "compiler/import/Checkpoint.h"
 #include "llvm/Support/Format.h"
 
 using namespace mlir;
 
 namespace dsv4 {
-
-/// Class of a weight, from its official tensor name (model.md 2.2). The first
-/// match decides.
-static StringRef classOfWeight(StringRef Tensor) {
-  static constexpr std::pair<StringLiteral, StringLiteral> Classes[] = {
-      {".shared_experts.", "shared experts"},
-      {".experts.", "routed experts"},
-      {".indexer.", "indexers"},
-      {".compressor.", "compressors"},
-      {".gate.", "routers"},
-      {"hc_", "hyper-connections"},
-      {"embed", "embedding"},
-      {"head", "output head"},
-      {".attn.", "attention"},
-  };
-  for (auto [Part, Class] : Classes)
-    if (Tensor.contains(Part))
-      return Class;
-  return "norms";
-}
 
 static void add(std::vector<PlanReport::Class> &Classes, StringRef Name,
                 int64_t Bytes) {
@@ -73,7 +55,7 @@ FailureOr<PlanReport> makePlanReport(kern::ProgramOp Program, int64_t Context,
   Report.workers = Workers;
   Report.phases = Program.getNumPhases().value_or(0);
   for (kern::WeightOp Weight : Program.getOps<kern::WeightOp>())
-    add(Report.weights, classOfWeight(Weight.getTensor()), *Weight.getBytes());
+    add(Report.weights, tensorClass(Weight.getTensor()), *Weight.getBytes());
   Report.weightBytes = *Program.getWeightBytes();
   addState(Report, Program, Blocks);
   for (kern::BufferOp Buffer : Program.getOps<kern::BufferOp>()) {

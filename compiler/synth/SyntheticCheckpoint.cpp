@@ -1,140 +1,55 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// See SyntheticCheckpoint.h.
+// Writes the files of a planned synthetic checkpoint, one after the other,
+// through one buffer of a few MiB.
 
 #include "compiler/synth/SyntheticCheckpoint.h"
 
+#include "compiler/import/TokenizerImport.h"
 #include "compiler/link/AtomicFile.h"
+#include "compiler/synth/OutputFolder.h"
 #include "compiler/synth/SyntheticValues.h"
 
 #include "nlohmann/json.hpp"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
 
 using llvm::Error;
+using llvm::Expected;
 using llvm::StringRef;
 using llvm::Twine;
 
 namespace dsv4 {
 
-//===----------------------------------------------------------------------===//
-// The plan
-//===----------------------------------------------------------------------===//
-
-static uint64_t bytesOf(const ExpectedTensor &T) {
-  uint64_t Bytes = uint64_t(dtypeBytes(T.Type));
-  for (int64_t Size : T.Shape)
-    Bytes *= uint64_t(Size);
-  return Bytes;
-}
-
-/// Puts "key=value" into the config.
-static Error setKey(nlohmann::ordered_json &Config, StringRef Setting) {
-  auto [Key, Value] = Setting.split('=');
-  auto Parsed = nlohmann::ordered_json::parse(Value.str(), nullptr,
-                                              /*allow_exceptions=*/false);
-  if (Key.empty() || Parsed.is_discarded())
-    return llvm::createStringError(
-        "expected KEY=VALUE with a JSON value, got '" + Setting + "'");
-  Config[Key.str()] = Parsed;
-  return Error::success();
-}
-
-/// Keeps the first `Layers` of the ratios (and drops those of draft stages).
-static void keepLayers(nlohmann::ordered_json &Config, int64_t Layers) {
-  Config["num_hidden_layers"] = Layers;
-  Config["num_nextn_predict_layers"] = 0;
-  auto &Ratios = Config["compress_ratios"];
-  if (Ratios.is_array() && Ratios.size() > size_t(Layers))
-    Ratios.erase(Ratios.begin() + Layers, Ratios.end());
-}
-
-llvm::Expected<SyntheticPlan>
-planSynthetic(StringRef Path, int64_t Layers,
-              llvm::ArrayRef<std::string> Settings, uint64_t ShardBytes) {
-  auto Buffer = llvm::MemoryBuffer::getFile(Path);
-  if (!Buffer)
-    return llvm::createStringError("cannot read " + Path + ": " +
-                                   Buffer.getError().message());
-  SyntheticPlan Plan;
-  Plan.ConfigText = (*Buffer)->getBuffer().str();
-  if (Layers || !Settings.empty()) {
-    // Proves the text before a second parser sees it: size, depth, keys.
-    auto Checked = parseConfig(Path, Plan.ConfigText);
-    if (!Checked)
-      return Checked.takeError();
-    auto Json = nlohmann::ordered_json::parse(Plan.ConfigText);
-    for (const std::string &Setting : Settings)
-      if (Error E = setKey(Json, Setting))
-        return std::move(E);
-    if (Layers)
-      keepLayers(Json, Layers);
-    Plan.ConfigText = Json.dump(2) + "\n";
-  }
-  auto Config = parseConfig(Path, Plan.ConfigText);
-  if (!Config)
-    return Config.takeError();
-  Plan.Config = *Config;
-  Plan.Experts = Config->Experts == ExpertFormat::Infer ? ExpertFormat::Fp4
-                                                        : Config->Experts;
-  uint64_t InShard = 0;
-  for (ExpectedTensor &T : expectedTensors(*Config, Plan.Experts)) {
-    uint64_t Bytes = bytesOf(T);
-    if (Plan.Shards.empty() || InShard + Bytes > ShardBytes) {
-      Plan.Shards.emplace_back();
-      InShard = 0;
-    }
-    InShard += Bytes;
-    Plan.Bytes += Bytes;
-    Plan.BytesByDType[dtypeName(T.Type).str()] += Bytes;
-    Plan.Shards.back().push_back(std::move(T));
-  }
-  return Plan;
-}
-
-//===----------------------------------------------------------------------===//
-// Writing
-//===----------------------------------------------------------------------===//
-
 namespace {
+
+using TextFile = std::pair<std::string, std::string>; // name, text
+
 class Writer {
 public:
-  Writer(const SyntheticPlan &Plan, StringRef Directory, uint64_t Seed,
-         llvm::function_ref<void(uint64_t)> Step)
-      : Plan(Plan), Directory(Directory.str()), Seed(Seed), Step(Step),
+  Writer(const SyntheticPlan &Plan, const SyntheticOutput &Output,
+         OutputFolder &Folder, llvm::function_ref<void(uint64_t)> Step)
+      : Plan(Plan), Output(Output), Folder(Folder), Step(Step),
         Buffer(4 << 20) {}
 
-  /// Removes what is there unless everything was written.
-  ~Writer() {
-    for (const std::string &Path : Written)
-      if (!Complete)
-        llvm::sys::fs::remove(Path);
-      else
-        llvm::sys::DontRemoveFileOnSignal(Path);
-  }
-
-  Error run() {
+  Error run(llvm::ArrayRef<TextFile> Tokenizer) {
     for (size_t I = 0; I < Plan.Shards.size(); ++I)
       if (Error E = shard(I))
         return E;
-    nlohmann::json Index;
-    Index["metadata"]["total_size"] = Plan.Bytes;
-    for (size_t I = 0; I < Plan.Shards.size(); ++I)
-      for (const ExpectedTensor &T : Plan.Shards[I])
-        Index["weight_map"][T.Name] = shardName(I);
-    if (Error E = text("model.safetensors.index.json", Index.dump(1) + "\n"))
+    for (const auto &[Name, Text] : Tokenizer)
+      if (Error E = Folder.write(Name, Text))
+        return E;
+    if (Error E = Folder.write(IndexName, index()))
       return E;
-    if (Error E = text("config.json", Plan.ConfigText))
-      return E;
-    Complete = true;
-    return Error::success();
+    return Folder.write("config.json", Plan.ConfigText);
   }
 
 private:
@@ -145,48 +60,37 @@ private:
     return Name;
   }
 
-  llvm::Expected<AtomicFile> begin(const std::string &Name) {
-    return AtomicFile::create(Directory + "/" + Name);
+  /// Tells where each tensor is, and that the checkpoint is synthetic.
+  std::string index() const {
+    nlohmann::json Index;
+    Index["metadata"] = {{"total_size", Plan.Bytes}, {SeedKey, Output.Seed}};
+    for (size_t I = 0; I < Plan.Shards.size(); ++I)
+      for (const ExpectedTensor &T : Plan.Shards[I])
+        Index["weight_map"][T.Name] = shardName(I);
+    return Index.dump(1) + "\n";
   }
 
-  Error finish(AtomicFile &File) {
-    std::string Path = File.path().str();
-    if (Error E = File.commit(0644))
-      return E;
-    Written.push_back(Path);
-    llvm::sys::RemoveFileOnSignal(Path);
-    return Error::success();
-  }
-
-  Error text(const std::string &Name, const std::string &Text) {
-    auto File = begin(Name);
-    if (!File)
-      return File.takeError();
-    if (Error E = File->write(Text))
-      return E;
-    return finish(*File);
-  }
-
-  /// The header: eight bytes of length, then JSON padded to eight bytes.
+  /// The header: eight bytes of length, then JSON padded to eight bytes. Names
+  /// need no escapes.
   static std::string header(llvm::ArrayRef<ExpectedTensor> Tensors) {
-    nlohmann::ordered_json Json;
+    std::string Text(8, '\0');
+    llvm::raw_string_ostream Out(Text);
     uint64_t At = 0;
     for (const ExpectedTensor &T : Tensors) {
-      uint64_t End = At + bytesOf(T);
-      Json[T.Name] = {{"dtype", dtypeName(T.Type).str()},
-                      {"shape", T.Shape},
-                      {"data_offsets", {At, End}}};
-      At = End;
+      Out << (At ? ',' : '{') << '"' << T.Name << "\":{\"dtype\":\""
+          << dtypeName(T.Type) << "\",\"shape\":[";
+      llvm::interleave(T.Shape, Out, ",");
+      Out << "],\"data_offsets\":[" << At << ',' << At + tensorBytes(T) << "]}";
+      At += tensorBytes(T);
     }
-    std::string Text = Json.dump();
+    Out << '}';
     Text.append((8 - Text.size() % 8) % 8, ' ');
-    char Length[8];
-    llvm::support::endian::write64le(Length, Text.size());
-    return std::string(Length, 8) + Text;
+    llvm::support::endian::write64le(Text.data(), Text.size() - 8);
+    return Text;
   }
 
   Error shard(size_t I) {
-    auto File = begin(shardName(I));
+    Expected<AtomicFile> File = Folder.begin(shardName(I));
     if (!File)
       return File.takeError();
     if (Error E = File->write(header(Plan.Shards[I])))
@@ -194,21 +98,20 @@ private:
     for (const ExpectedTensor &T : Plan.Shards[I])
       if (Error E = tensor(*File, T))
         return E;
-    return finish(*File);
+    return Folder.finish(*File);
   }
 
   Error tensor(AtomicFile &File, const ExpectedTensor &T) {
-    SyntheticValues Values(T, Seed, Plan.Config.NumExperts, Plan.Experts);
+    SyntheticValues Values(T, Output.Seed, Plan.Config.NumExperts,
+                           Plan.Experts);
     uint64_t Row = uint64_t(T.Shape.back() * dtypeBytes(T.Type));
     uint64_t Unit = T.Type == DType::I64 ? Row : 64;
-    uint64_t Most = std::max<uint64_t>(Buffer.size() / Unit, 1) * Unit;
-    Buffer.resize(std::max<uint64_t>(Buffer.size(), Most));
-    for (uint64_t Left = bytesOf(T); Left > 0;) {
+    uint64_t Most = Buffer.size() / Unit * Unit;
+    for (uint64_t Left = tensorBytes(T); Left > 0;) {
       uint64_t Size = std::min(Left, Most);
       llvm::MutableArrayRef<uint8_t> Part(Buffer.data(), Size);
       Values.fill(Part);
-      if (Error E = File.write(StringRef(
-              reinterpret_cast<const char *>(Part.data()), Part.size())))
+      if (Error E = File.write(llvm::toStringRef(Part)))
         return E;
       Left -= Size;
       Step(Done += Size);
@@ -217,44 +120,62 @@ private:
   }
 
   const SyntheticPlan &Plan;
-  std::string Directory;
-  uint64_t Seed;
+  const SyntheticOutput &Output;
+  OutputFolder &Folder;
   llvm::function_ref<void(uint64_t)> Step;
   std::vector<uint8_t> Buffer;
-  std::vector<std::string> Written;
   uint64_t Done = 0;
-  bool Complete = false;
 };
+
 } // namespace
 
-static Error checkDirectory(const SyntheticPlan &Plan, StringRef Directory,
-                            bool Force) {
-  if (auto Code = llvm::sys::fs::create_directories(Directory))
-    return llvm::createStringError("cannot make the directory " + Directory +
-                                   ": " + Code.message());
-  std::error_code Code;
-  llvm::sys::fs::directory_iterator First(Directory, Code), End;
-  if (Code)
-    return llvm::createStringError("cannot read the directory " + Directory +
-                                   ": " + Code.message());
-  if (First != End && !Force)
-    return llvm::createStringError(Directory +
-                                   ": expected an empty directory, found " +
-                                   First->path() + "; --force writes into it");
-  auto Space = llvm::sys::fs::disk_space(Directory);
-  if (Space && Space->available < Plan.Bytes && !Force)
+/// The files of a tokenizer that the model can have.
+static Expected<std::vector<TextFile>> readTokenizer(StringRef Directory,
+                                                     int64_t VocabSize) {
+  std::vector<TextFile> Files;
+  if (Directory.empty())
+    return Files;
+  Expected<ImportedTokenizer> Imported = importTokenizer(Directory);
+  if (!Imported)
+    return Imported.takeError();
+  if (int64_t(Imported->NumTokens) > VocabSize)
     return llvm::createStringError(
-        Directory + ": " + Twine(Plan.Bytes) + " bytes are to be written, " +
-        Twine(Space->available) + " are free; choose another disk");
-  return Error::success();
+        Directory + ": expected a tokenizer of at most the config's " +
+        Twine(VocabSize) + " tokens, found " + Twine(Imported->NumTokens) +
+        "; --set vocab_size=" + Twine(Imported->NumTokens) + " makes room");
+  for (const char *Name : {"tokenizer.json", "tokenizer_config.json"}) {
+    auto Buffer = llvm::MemoryBuffer::getFile(Directory + "/" + Name);
+    if (!Buffer)
+      return llvm::createStringError("cannot read " + Directory + "/" + Name +
+                                     ": " + Buffer.getError().message());
+    Files.push_back({Name, (*Buffer)->getBuffer().str()});
+  }
+  return Files;
 }
 
-Error writeSynthetic(const SyntheticPlan &Plan, StringRef Directory,
-                     uint64_t Seed, bool Force,
+/// Tensors, and of each its entries in header and index (below 256 bytes).
+static uint64_t diskBytes(const SyntheticPlan &Plan,
+                          llvm::ArrayRef<TextFile> Tokenizer) {
+  uint64_t Bytes = Plan.Bytes + Plan.Tensors * 256 + Plan.ConfigText.size();
+  for (const auto &[Name, Text] : Tokenizer)
+    Bytes += Text.size();
+  return Bytes;
+}
+
+Error writeSynthetic(const SyntheticPlan &Plan, const SyntheticOutput &Output,
                      llvm::function_ref<void(uint64_t)> Step) {
-  if (Error E = checkDirectory(Plan, Directory, Force))
+  auto Tokenizer = readTokenizer(Output.Tokenizer, Plan.Config.VocabSize);
+  if (!Tokenizer)
+    return Tokenizer.takeError();
+  OutputFolder Folder(Output.Directory);
+  if (Error E = Folder.open(Output.Force, Plan.ConfigPath))
     return E;
-  return Writer(Plan, Directory, Seed, Step).run();
+  if (Error E = Folder.makeRoom(diskBytes(Plan, *Tokenizer)))
+    return E;
+  if (Error E = Writer(Plan, Output, Folder, Step).run(*Tokenizer))
+    return E;
+  Folder.keep();
+  return Error::success();
 }
 
 } // namespace dsv4

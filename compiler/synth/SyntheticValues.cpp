@@ -5,13 +5,11 @@
 
 #include "compiler/synth/SyntheticValues.h"
 
-#include "llvm/ADT/Hashing.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/xxhash.h"
 
 #include <bit>
 #include <cmath>
-#include <cstring>
 
 using llvm::MutableArrayRef;
 using llvm::StringRef;
@@ -21,6 +19,15 @@ namespace dsv4 {
 // Deviation of codes that are uniform: E2M1 over all 16, E4M3 over those with
 // bit 3 clear (see fill()).
 static constexpr float Fp4Deviation = 2.93f, Fp8Deviation = 69;
+
+/// SplitMix64 (Steele, Lea, Flood 2014): a counter in steps, and its mixer.
+static constexpr uint64_t Step = 0x9e3779b97f4a7c15u;
+
+static uint64_t mix(uint64_t Z) {
+  Z = (Z ^ (Z >> 30)) * 0xbf58476d1ce4e5b9u;
+  Z = (Z ^ (Z >> 27)) * 0x94d049bb133111ebu;
+  return Z ^ (Z >> 31);
+}
 
 /// The E8M0 byte below which a matrix of that deviation over `K` inputs has a
 /// deviation of 1 / sqrt(K).
@@ -32,7 +39,7 @@ static uint8_t scaleByte(float Deviation, int64_t K) {
 SyntheticValues::SyntheticValues(const ExpectedTensor &Tensor, uint64_t Seed,
                                  int64_t Experts, ExpertFormat Format)
     : Type(Tensor.Type), Row(Tensor.Shape.back()), Experts(Experts),
-      State(llvm::xxh3_64bits(Tensor.Name) ^ Seed * 0x9e3779b97f4a7c15u) {
+      State(mix(llvm::xxh3_64bits(Tensor.Name) ^ mix(Seed))) {
   StringRef Name = Tensor.Name;
   bool IsMatrix = Tensor.Shape.size() > 1;
   // An E8M0 scale stands for 32 k of FP4, one per row, or for 128 x 128 of FP8.
@@ -45,21 +52,14 @@ SyntheticValues::SyntheticValues(const ExpectedTensor &Tensor, uint64_t Seed,
     Spread = 0.25f;
   } else if (Name == "embed.weight") {
     Spread = std::sqrt(3.f);
-  } else if (Type == DType::BF16) {
-    Spread = std::sqrt(3 / float(Row));
+  } else if (Name.ends_with("gate.bias")) {
+    Spread = 0.05f; // the gates' scores are near 1: all experts get tokens
   } else {
     Spread = IsMatrix ? std::sqrt(3 / float(Row)) : 0.5f;
   }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
-uint64_t SyntheticValues::next() {
-  State += 0x9e3779b97f4a7c15u;
-  uint64_t Z = State;
-  Z = (Z ^ (Z >> 30)) * 0xbf58476d1ce4e5b9u;
-  Z = (Z ^ (Z >> 27)) * 0x94d049bb133111ebu;
-  return Z ^ (Z >> 31);
-}
+uint64_t SyntheticValues::next() { return mix(State += Step); }
 
 void SyntheticValues::fillCodes(MutableArrayRef<uint8_t> Out, uint64_t Mask) {
   size_t I = 0;
@@ -99,10 +99,10 @@ void SyntheticValues::fillIds(MutableArrayRef<uint8_t> Out) {
   int64_t Steps = Row > 1 ? std::max<int64_t>(1, (Experts - 1) / (Row - 1)) : 1;
   for (size_t At = 0; At < Out.size(); At += size_t(Row) * 8) {
     int64_t First = int64_t(next() % uint64_t(Experts));
-    int64_t Step = 1 + int64_t(next() % uint64_t(Steps));
+    int64_t Stride = 1 + int64_t(next() % uint64_t(Steps));
     for (int64_t I = 0; I < Row; ++I)
-      llvm::support::endian::write64le(&Out[At + size_t(I) * 8],
-                                       uint64_t((First + I * Step) % Experts));
+      llvm::support::endian::write64le(
+          &Out[At + size_t(I) * 8], uint64_t((First + I * Stride) % Experts));
   }
 }
 

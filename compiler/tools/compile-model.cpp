@@ -8,10 +8,15 @@
 // 2 wrong usage, 130 interrupted.
 
 #include "compiler/driver/Driver.h"
+#include "compiler/tune/Tune.h"
+#include "runtime/base/thread_pool.h"
 
 #include "CLI/CLI.hpp"
 
+#include "llvm/Support/Signals.h"
+
 #include <cstdio>
+#include <unistd.h>
 
 namespace {
 
@@ -27,6 +32,8 @@ Examples:
   compile-model DeepSeek-V4-Flash --plan               memory, before anything
   compile-model DeepSeek-V4-Flash -o flash --target cpu:znver5 --context 65536
   compile-model DeepSeek-V4-Flash -o flash --weights sidecar
+  compile-model tune -o here.toml                      measure this machine, then
+  compile-model DeepSeek-V4-Flash -o flash --profile here.toml
   compile-model samples/tiny-chat --compile-to fuse -o fused.mlir)";
 
 void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
@@ -45,7 +52,13 @@ void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
   app.add_option("--step-tokens", o.stepTokens,
                  "tokens of one prefill step (multiple of 16)")
       ->check(CLI::Range(int64_t(16), int64_t(4096)));
-  app.add_option("--profile", o.profile, "tuning profile (TOML)");
+  app.add_option("--profile", o.profile,
+                 "tuning profile (TOML), as `compile-model tune` writes it");
+  app.add_option("--config", o.configs,
+                 "one tile configuration, before the profile: dot=f32, "
+                 "micro_rows=6, fp4.prefetch_bytes=2048, ...")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   app.add_option(
          "--weights",
          [&o](const CLI::results_t &v) {
@@ -63,6 +76,9 @@ void addInspectionFlags(CLI::App &app, dsv4::CompileOptions &o,
                  "print every byte by class and stop; --plan=json for tools")
       ->expected(0, 1)
       ->type_name("[text|json]");
+  app.add_flag("--print-configs", o.printConfigs,
+               "tile configurations and who chose them (flag, profile, "
+               "heuristic), and stop");
   app.add_option("--compile-to", o.compileTo,
                  "last phase: import verify fuse lower configure plan schedule "
                  "codegen link");
@@ -77,6 +93,55 @@ void addInspectionFlags(CLI::App &app, dsv4::CompileOptions &o,
   app.add_flag("!--no-verify-each", o.verifyEach,
                "do not verify the IR after each pass");
   app.add_flag("-q,--quiet", o.quiet, "no progress");
+}
+
+constexpr const char *TuneDescription =
+    R"(Measures which tile configurations are fastest on this machine and writes
+them as a tuning profile, for `compile-model --profile`. Takes about a minute and
+no checkpoint; results of a program do not depend on it. Every answer is written
+at once: an interrupted run goes on where it was.)";
+
+void addTuneFlags(CLI::App &tune, dsv4::tune::TuneOptions &o,
+                  std::string &target) {
+  tune.add_option("-o,--output", o.output, "profile to write")->required();
+  tune.add_option("--target", target, "as of compile-model (default: native)");
+  tune.add_option("--threads", o.threads, "workers (default: all cores)")
+      ->check(CLI::Range(1, 1024));
+  tune.add_option("--size", o.megabytes, "MiB of weights that stream")
+      ->check(CLI::Range(int64_t(1), int64_t(65536)));
+  tune.add_option("--rounds", o.rounds, "most measurements of a candidate")
+      ->check(CLI::Range(1, 1000));
+  tune.add_flag("--again", o.again, "measure even what the profile answers");
+}
+
+/// "  f32 81.2 %, bf16 64.0 % (3 rounds)", the best first.
+void showAnswer(const dsv4::tune::Question &question, size_t best) {
+  printf("%s = %s   of the limit:", question.key.c_str(),
+         question.candidates[best].value.c_str());
+  for (const dsv4::tune::Candidate &c : question.candidates)
+    printf(" %s %.1f %%%s", c.value.c_str(), 100 * c.median(),
+           c.isOut ? " (dropped)" : "");
+  printf("\n");
+  fflush(stdout);
+}
+
+int tune(dsv4::tune::TuneOptions &options, const std::string &target) {
+  llvm::sys::SetInterruptFunction([] { _exit(130); });
+  auto fail = [](llvm::Error error) {
+    fprintf(stderr, "compile-model: error: %s\n",
+            llvm::toString(std::move(error)).c_str());
+    return 1;
+  };
+  auto found = dsv4::findTarget(target);
+  if (!found)
+    return fail(found.takeError());
+  options.target = *found;
+  auto profile = dsv4::tune::tuneMachine(options, showAnswer);
+  if (!profile)
+    return fail(profile.takeError());
+  printf("%s: written; read limit %.1f GB/s, %.1f with one thread\n",
+         options.output.c_str(), profile->readGBs, profile->readGBs1);
+  return 0;
 }
 
 int usage(const std::string &message) {
@@ -96,6 +161,14 @@ int main(int argc, char **argv) {
   addInspectionFlags(app, options, plan);
   app.add_flag("--list-targets", listTargets,
                "known targets, and this machine");
+  dsv4::tune::TuneOptions tuneOptions;
+  std::string tuneTarget = "native";
+  tuneOptions.threads = dsv4::defaultThreads();
+  tuneOptions.command = "compile-model";
+  for (int i = 1; i < argc; ++i)
+    tuneOptions.command += " " + std::string(argv[i]);
+  CLI::App *tuneCommand = app.add_subcommand("tune", TuneDescription);
+  addTuneFlags(*tuneCommand, tuneOptions, tuneTarget);
   app.set_version_flag("--version", dsv4::versionText());
   try {
     app.parse(argc, argv);
@@ -103,8 +176,12 @@ int main(int argc, char **argv) {
     int code = app.exit(e);
     return code == 0 ? 0 : 2;
   }
+  if (*tuneCommand)
+    return tune(tuneOptions, tuneTarget);
   if (listTargets)
     return dsv4::listTargets();
+  if (options.printConfigs)
+    return dsv4::compileModel(options);
   if (options.checkpoint.empty())
     return usage("expected a checkpoint directory");
   if (app.count("--plan"))

@@ -173,6 +173,7 @@ typedef struct dsv4_program {
   const char *target;    // "cpu:sapphirerapids"
   const char *identity;  // one line: release and config hash
   const char *info_json; // identity, hashes, plan, target; static part of info
+  const char *configs;   // "dot f32 (heuristic), micro_rows 8 (profile), ..."
   dsv4_limits limits;
   const dsv4_phase *phases;
   int64_t num_phases;

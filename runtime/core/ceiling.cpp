@@ -176,6 +176,7 @@ void dotJob(void *context, int, int64_t, int64_t) {
 } // namespace
 
 Status Ceiling::open(ThreadPool &workers, uint32_t mask) {
+  *this = Ceiling(); // may have been open with other workers
   pool = &workers;
   features = mask;
   size_t part = memory.add(bufferBytes);

@@ -16,6 +16,7 @@ static void printText(const dsv4_program &p, const WeightsFile &weights,
   int64_t blocks = contextBlocks(context);
   printf("%s\ntarget           %s\nABI              %u\n", p.identity, p.target,
          p.abi_version);
+  printf("configs          %s\n", p.configs);
   printf("phases           %lld\nvocabulary       %lld\n",
          (long long)p.num_phases, (long long)l.vocab);
   printf("weights          %lld bytes, %s\nweights sha256   ",

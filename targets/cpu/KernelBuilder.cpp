@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "runtime/abi/program.h"
+#include "targets/common/TileConfigs.h"
 
 #include <cstddef>
 
@@ -19,26 +20,14 @@ namespace dsv4::cpu {
 KernelBuilder::KernelBuilder(ModuleOp Module, const TargetDesc &Target,
                              const dsv4::Tuning &Tuning)
     : Module(Module), B(Module.getContext()), Loc(Module.getLoc()),
-      Level(Target.level), Form(Target.dot), Tuning(Tuning) {
-  if (Level == IsaLevel::Avx512Bf16 && Tuning.dot != DotForm::Auto)
-    Form = Tuning.dot;
-}
-
-int64_t KernelBuilder::microRows() const {
-  if (Tuning.microRows)
-    return Tuning.microRows;
-  // Chains of so many rows x two tiles hide the latency of the dot product and
-  // stay in registers beside weights and inputs: 32 of 16 lanes with AVX-512,
-  // 16 of 8 or 4 lanes below.
-  return Level >= IsaLevel::Avx512 ? 8 : Level == IsaLevel::Avx2 ? 3 : 1;
+      Level(Target.level),
+      Choices(mergeTuning(Tuning, heuristicTuning(Target))) {
+  if (Level != IsaLevel::Avx512Bf16)
+    Choices.dot = DotForm::F32;
 }
 
 int64_t KernelBuilder::prefetchBytes(TileFormat Format) const {
-  if (int64_t Given = Tuning.prefetchBytes[int(Format)])
-    return Given < 0 ? 0 : Given;
-  // About a page ahead over all streams (the hardware stops at page ends): with
-  // AVX-512 there are four.
-  return Level >= IsaLevel::Avx512 ? 2048 : Level == IsaLevel::Avx2 ? 4096 : 0;
+  return std::max<int64_t>(Choices.prefetchBytes[int(Format)], 0);
 }
 
 Type KernelBuilder::ptr() { return LLVM::LLVMPointerType::get(B.getContext()); }

@@ -140,9 +140,9 @@ public:
 
   Isa isa() const { return Level; }
   /// What dot products are made of: Bf16 or F32.
-  DotForm dotForm() const { return Form; }
+  DotForm dotForm() const { return Choices.dot; }
   /// Input rows of the micro-kernel for many rows.
-  int64_t microRows() const;
+  int64_t microRows() const { return Choices.microRows; }
   /// Distance of prefetches ahead of a tile's loads, in bytes; 0: none.
   int64_t prefetchBytes(TileFormat Format) const;
   mlir::OpBuilder &builder() { return B; }
@@ -319,8 +319,7 @@ private:
   mlir::OpBuilder B;
   mlir::Location Loc;
   Isa Level;
-  DotForm Form;
-  dsv4::Tuning Tuning;
+  Tuning Choices; // all made
   Vals Params, Operands;
   mlir::Block *Entry = nullptr;  // of the function
   std::map<uint32_t, Val> Masks; // of keepLanes, in the function

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """check_synthetic.py A B: two synthetic checkpoints hold the same tensors, byte
 for byte, whatever their shards; every code is a number, matrices have about the
-deviation 1 / sqrt(K), and hash routing rows name distinct experts. With the
-standard library alone."""
+deviation 1 / sqrt(K), and hash routing rows name distinct experts.
+
+check_synthetic.py --logits FOLDER: the logits there are finite, differ, and are
+of a size that a model has. With the standard library alone."""
 import array
 import glob
 import json
@@ -74,7 +76,20 @@ def check(name, dtype, shape, data, tensors, experts):
         assert len(values) < 8 or len(set(values)) > 1, f"{name}: constant"
 
 
+def check_logits(folder):
+    _, shape, data = read(folder)["logits"]
+    values = floats("F32", data)
+    assert all(map(math.isfinite, values)), "logits: not finite"
+    for i in range(0, len(values), shape[1]):
+        spread = statistics.pstdev(values[i:i + shape[1]])
+        assert 0.1 < spread < 10, f"logits: deviation {spread}"
+        assert i == 0 or values[:shape[1]] != values[i:i + shape[1]], "equal"
+    print(f"{shape[0]} rows of logits are sound")
+
+
 def main():
+    if sys.argv[1] == "--logits":
+        return check_logits(sys.argv[2])
     a, b = read(sys.argv[1]), read(sys.argv[2])
     assert a.keys() == b.keys(), "tensors differ"
     with open(os.path.join(sys.argv[1], "config.json")) as file:

@@ -167,6 +167,7 @@ extern "C" const dsv4_program dsv4_program_root = {
     "cpu:fake",
     "fake model for tests",
     "{}",
+    "",
     {fake::maxContext,
      2,
      fake::maxStepTokens,

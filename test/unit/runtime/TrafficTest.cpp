@@ -101,4 +101,18 @@ TEST(Ceiling, MeasuresWithEveryInstructionSet) {
   pool.stop();
 }
 
+/// One worker reads far into its slice; two have slices of half the size.
+TEST(Ceiling, OpensAgainWithOtherWorkers) {
+  Ceiling ceiling;
+  for (int threads : {1, 2}) {
+    ThreadPool pool;
+    ASSERT_TRUE(pool.start(threads).isOk());
+    ASSERT_TRUE(ceiling.open(pool, 0).isOk());
+    for (int i = 0; i < 3; ++i)
+      EXPECT_GT(ceiling.readBytes(0.03), 1e8);
+    ceiling.close();
+    pool.stop();
+  }
+}
+
 } // namespace

@@ -5,7 +5,7 @@
 
 #include "runtime/abi/program.h"
 #include "targets/common/TargetDesc.h"
-#include "targets/common/TuningProfile.h"
+#include "targets/common/TileConfigs.h"
 
 #include "llvm/Support/FileSystem.h"
 
@@ -94,6 +94,43 @@ prefetch_bytes = -1
   EXPECT_EQ(Profile.tuning.prefetchBytes[2], -1);
   std::string Text = printProfile(Profile);
   EXPECT_EQ(printProfile(llvm::cantFail(parseProfile(Text, "again"))), Text);
+}
+
+TEST(TileConfigs, FlagBeforeProfileBeforeHeuristic) {
+  TargetDesc Target = llvm::cantFail(findTarget("cpu:znver5"));
+  Tuning Flags, Profile;
+  Profile.microRows = 4;
+  Profile.prefetchBytes[0] = 1024;
+  llvm::cantFail(setTuning(Flags, "micro_rows=6"));
+  llvm::cantFail(setTuning(Flags, "bf16.prefetch_bytes=-1"));
+  std::string Text;
+  for (const ConfigLine &L : configLines(Target, Flags, Profile))
+    Text += L.key + "=" + L.value + " " + L.source + "\n";
+  EXPECT_EQ(Text, "dot=bf16 heuristic\n"
+                  "micro_rows=6 flag\n"
+                  "fp4.prefetch_bytes=1024 profile\n"
+                  "fp8.prefetch_bytes=2048 heuristic\n"
+                  "bf16.prefetch_bytes=-1 flag\n");
+  Tuning Merged = mergeTuning(Flags, Profile);
+  EXPECT_EQ(Merged.microRows, 6);
+  EXPECT_EQ(Merged.prefetchBytes[0], 1024);
+  EXPECT_EQ(Merged.prefetchBytes[1], 0);
+  // Intel's cores do without their BF16 dot instruction.
+  EXPECT_EQ(
+      heuristicTuning(llvm::cantFail(findTarget("cpu:graniterapids"))).dot,
+      DotForm::F32);
+}
+
+TEST(TileConfigs, RefusesUnknownKeysAndValues) {
+  Tuning T;
+  EXPECT_EQ(
+      llvm::toString(setTuning(T, "fp6.prefetch_bytes=64")),
+      "expected dot, micro_rows or FORMAT.prefetch_bytes (fp4, fp8, bf16) "
+      "= VALUE, got 'fp6.prefetch_bytes=64'");
+  EXPECT_EQ(llvm::toString(setTuning(T, "micro_rows=0")),
+            "--config micro_rows=0:1: expected 1 to 8");
+  EXPECT_EQ(llvm::toString(setTuning(T, "dot=\"\nx = 1")).substr(0, 9),
+            "--config ");
 }
 
 TEST(TuningProfile, ErrorsNameFileAndLine) {

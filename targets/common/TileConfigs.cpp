@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See TileConfigs.h.
+
+#include "targets/common/TileConfigs.h"
+
+#include "llvm/ADT/Twine.h"
+
+using llvm::StringRef;
+
+namespace dsv4 {
+
+// Formats whose tiles stream; f32 weights are no tiles.
+static constexpr const char *Streams[] = {"fp4", "fp8", "bf16"};
+
+Tuning heuristicTuning(const TargetDesc &target) {
+  Tuning out;
+  out.dot = target.dot;
+  // Chains of so many rows x two tiles hide the latency of the dot product and
+  // stay in registers beside weights and inputs: 32 of 16 lanes with AVX-512,
+  // 16 of 8 or 4 lanes below.
+  out.microRows = target.level >= IsaLevel::Avx512 ? 8
+                  : target.level == IsaLevel::Avx2 ? 3
+                                                   : 1;
+  // About a page ahead over all streams (the hardware stops at page ends): with
+  // AVX-512 there are four.
+  int64_t ahead = target.level >= IsaLevel::Avx512 ? 2048
+                  : target.level == IsaLevel::Avx2 ? 4096
+                                                   : -1;
+  std::fill(std::begin(out.prefetchBytes), std::end(out.prefetchBytes), ahead);
+  return out;
+}
+
+Tuning mergeTuning(const Tuning &first, const Tuning &second) {
+  Tuning out = first;
+  if (out.dot == DotForm::Auto)
+    out.dot = second.dot;
+  if (!out.microRows)
+    out.microRows = second.microRows;
+  for (int i = 0; i < 4; ++i)
+    if (!out.prefetchBytes[i])
+      out.prefetchBytes[i] = second.prefetchBytes[i];
+  return out;
+}
+
+llvm::Error setTuning(Tuning &tuning, StringRef keyAndValue) {
+  auto [key, value] = keyAndValue.split('=');
+  // The keys are those of a profile, so its reader judges them.
+  std::string quoted = value.str();
+  if (key == "dot")
+    quoted = "\"" + quoted + "\"";
+  auto [format, inner] = key.split('.');
+  std::string text =
+      inner.empty()
+          ? (key + " = " + quoted + "\n").str()
+          : ("[tiles." + format + "]\n" + inner + " = " + quoted + "\n").str();
+  bool isKnown =
+      key == "dot" || key == "micro_rows" ||
+      (inner == "prefetch_bytes" && llvm::is_contained(Streams, format));
+  if (!isKnown)
+    return llvm::createStringError(
+        "expected dot, micro_rows or FORMAT.prefetch_bytes (fp4, fp8, bf16) = "
+        "VALUE, got '" +
+        keyAndValue + "'");
+  auto parsed = parseProfile(text, "--config " + keyAndValue.str());
+  if (!parsed)
+    return parsed.takeError();
+  tuning = mergeTuning(parsed->tuning, tuning);
+  return llvm::Error::success();
+}
+
+std::vector<ConfigLine> configLines(const TargetDesc &target,
+                                    const Tuning &flags,
+                                    const Tuning &profile) {
+  Tuning heuristic = heuristicTuning(target);
+  std::vector<ConfigLine> out;
+  auto add = [&](std::string key, auto choice, auto isMade, auto text) {
+    for (auto [tuning, source] : {std::pair{&flags, "flag"},
+                                  {&profile, "profile"},
+                                  {&heuristic, "heuristic"}})
+      if (isMade(choice(*tuning)))
+        return out.push_back({key, text(choice(*tuning)), source});
+  };
+  auto isSet = [](int64_t value) { return value != 0; };
+  auto number = [](int64_t value) { return std::to_string(value); };
+  add(
+      "dot", [](const Tuning &t) { return t.dot; },
+      [](DotForm form) { return form != DotForm::Auto; },
+      [](DotForm form) {
+        return std::string(form == DotForm::Bf16 ? "bf16" : "f32");
+      });
+  add("micro_rows", [](const Tuning &t) { return t.microRows; }, isSet, number);
+  for (int i = 0; i < 3; ++i)
+    add(
+        std::string(Streams[i]) + ".prefetch_bytes",
+        [i](const Tuning &t) { return t.prefetchBytes[i]; }, isSet, number);
+  return out;
+}
+
+} // namespace dsv4

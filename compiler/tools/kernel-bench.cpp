@@ -41,7 +41,7 @@ static cl::list<int> Threads("workers", cl::CommaSeparated, cl::cat(Category),
 static cl::opt<std::string> Target("target", cl::init("native"),
                                    cl::cat(Category),
                                    cl::desc("as of compile-model"));
-static cl::opt<int64_t> Mebibytes("size", cl::init(512), cl::cat(Category),
+static cl::opt<int64_t> Mebibytes("size", cl::init(1024), cl::cat(Category),
                                   cl::desc("MiB of weights for one row"));
 static cl::opt<int> Rounds("rounds", cl::init(7), cl::cat(Category),
                            cl::desc("measurements of each figure"));

@@ -48,9 +48,9 @@ struct TuneOptions {
   std::string output;  // profile to write
   std::string command; // for the record
   int threads = 1;
-  int64_t megabytes = 256; // of streamed weights
-  int rounds = 9;          // most measurements of a candidate
-  bool again = false;      // measure even what the profile answers
+  int64_t megabytes = 1024; // of streamed weights: beyond any cache
+  int rounds = 9;           // most measurements of a candidate
+  bool again = false;       // measure even what the profile answers
 };
 
 /// Told when a question is answered, with the number of the best candidate.

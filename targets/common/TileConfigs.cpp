@@ -21,7 +21,7 @@ Tuning heuristicTuning(const TargetDesc &target) {
   // stay in registers beside weights and inputs: 32 of 16 lanes with AVX-512,
   // 16 of 8 or 4 lanes below.
   out.microRows = target.level >= IsaLevel::Avx512 ? 8
-                  : target.level == IsaLevel::Avx2 ? 3
+                  : target.level == IsaLevel::Avx2 ? 2
                                                    : 1;
   // About a page ahead over all streams (the hardware stops at page ends): with
   // AVX-512 there are four.

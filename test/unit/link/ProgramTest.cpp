@@ -119,6 +119,12 @@ protected:
 /// Runs all phases with one call each, as a worker alone would.
 void runStep(const dsv4_program &P, const dsv4_step &Step, uint8_t *Weights,
              uint8_t *Buffers) {
+  int64_t ScratchBytes =
+      P.limits.scratch_bytes.fixed +
+      P.limits.scratch_bytes.per_block * Step.context / DSV4_CONTEXT_BLOCK;
+  std::vector<uint8_t> Room(ScratchBytes + 64);
+  auto *Scratch = reinterpret_cast<uint8_t *>(
+      (reinterpret_cast<uintptr_t>(Room.data()) + 63) / 64 * 64);
   for (int64_t I = 0; I < P.num_phases; ++I) {
     const dsv4_phase &Phase = P.phases[I];
     std::vector<void *> Operands;
@@ -131,7 +137,7 @@ void runStep(const dsv4_program &P, const dsv4_step &Step, uint8_t *Weights,
     int64_t Items = Phase.items_factor;
     if (Phase.items_rule == DSV4_ITEMS_TOKENS)
       Items *= Step.tokens;
-    Phase.kernel(&Step, Operands.data(), 0, Items, nullptr);
+    Phase.kernel(&Step, Operands.data(), 0, Items, Scratch);
   }
 }
 

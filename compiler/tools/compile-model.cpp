@@ -114,7 +114,7 @@ void addTuneFlags(CLI::App &tune, dsv4::tune::TuneOptions &o,
   tune.add_flag("--again", o.again, "measure even what the profile answers");
 }
 
-/// "  f32 81.2 %, bf16 64.0 % (3 rounds)", the best first.
+/// "dot = f32   of the limit: f32 81.2 % bf16 64.0 % (dropped)"
 void showAnswer(const dsv4::tune::Question &question, size_t best) {
   printf("%s = %s   of the limit:", question.key.c_str(),
          question.candidates[best].value.c_str());

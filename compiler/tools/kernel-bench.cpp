@@ -63,18 +63,10 @@ static int fail(const llvm::Twine &Message) {
 }
 
 static std::optional<TileFormat> formatOf(llvm::StringRef Name) {
-  if (Name == "fp4")
-    return TileFormat::Fp4;
-  if (Name == "fp8")
-    return TileFormat::Fp8;
-  if (Name == "bf16")
-    return TileFormat::Bf16;
+  for (int I = 0; I < NumStreamFormats; ++I)
+    if (Name == TileFormatNames[I])
+      return TileFormat(I);
   return std::nullopt;
-}
-
-static double median(std::vector<double> Values) {
-  std::sort(Values.begin(), Values.end());
-  return Values[Values.size() / 2];
 }
 
 /// One line of the table: medians of measurements in turns with the limits.
@@ -90,12 +82,11 @@ static llvm::Error measure(const TargetDesc &Machine, ThreadPool &Pool,
   auto Kernel = TileKernel::compile(Machine, Case, Choice, Dump);
   if (!Kernel)
     return Kernel.takeError();
-  int64_t Grain = std::max<int64_t>(1, Case.tiles / (Pool.threads() * 16));
-  Kernel->run(Pool, Memory, Grain);
+  Kernel->run(Pool, Memory);
   std::vector<double> Bytes, Dots, OfBytes, OfDots;
   for (int Round = 0; Round < Rounds; ++Round) {
     double Read = Limits.readBytes(0.05), Peak = Limits.multiplyAdds(0.02);
-    double Seconds = Kernel->run(Pool, Memory, Grain);
+    double Seconds = Kernel->run(Pool, Memory);
     Read = (Read + Limits.readBytes(0.05)) / 2;
     Peak = (Peak + Limits.multiplyAdds(0.02)) / 2;
     Bytes.push_back(double(Case.weightBytes()) / Seconds);
@@ -123,16 +114,11 @@ static llvm::Error measureAll(const TargetDesc &Machine, int Workers) {
   int64_t Most = *std::max_element(Rows.begin(), Rows.end());
   int64_t Bytes = int64_t(Mebibytes) << 20;
   TileMemory Memory;
-  if (llvm::Error E = Memory.open(Bytes, Most * Inner * 2,
-                                  std::max(Most * Bytes / Inner * 4, Bytes / 8),
-                                  Inner, Workers))
+  if (llvm::Error E = Memory.open(Bytes, Inner, Most, Workers))
     return E;
   for (const std::string &Name : Formats)
     for (int64_t Count : Rows) {
-      TileFormat Format = *formatOf(Name);
-      // Prefill reads a matrix of a layer's size again and again.
-      int64_t Want = Count == 1 ? Bytes : std::min<int64_t>(Bytes, 16 << 20);
-      TileCase Case{Format, Inner, Count, Want / cpu::tileBytes(Format, Inner)};
+      TileCase Case = makeCase(*formatOf(Name), Inner, Count, Bytes);
       if (llvm::Error E = measure(Machine, Pool, Limits, Memory, Case, Name))
         return E;
     }
@@ -147,8 +133,8 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(
       argc, argv, "speed of the matrix products against this machine's limits");
   if (Formats.empty())
-    for (const char *Name : {"fp4", "fp8", "bf16"})
-      Formats.push_back(Name);
+    for (int I = 0; I < NumStreamFormats; ++I)
+      Formats.push_back(TileFormatNames[I]);
   if (Rows.empty())
     for (int64_t Count : {1, 512})
       Rows.push_back(Count);

@@ -8,14 +8,38 @@
 #include "runtime/base/clock.h"
 #include "targets/cpu/kernels/TileProduct.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace dsv4::cpu;
 
 namespace dsv4::tune {
 
-llvm::Error TileMemory::open(int64_t weightBytes, int64_t inputBytes,
-                             int64_t resultBytes, int64_t inner, int workers) {
+/// Weights that one row streams, or that more rows meet.
+static int64_t weightBytesFor(int64_t rows, int64_t streamBytes) {
+  return rows == 1 ? streamBytes : std::min<int64_t>(streamBytes, 16 << 20);
+}
+
+TileCase makeCase(TileFormat format, int64_t inner, int64_t rows,
+                  int64_t streamBytes) {
+  return {format, inner, rows,
+          weightBytesFor(rows, streamBytes) / tileBytes(format, inner)};
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values.empty() ? 0 : values[values.size() / 2];
+}
+
+llvm::Error TileMemory::open(int64_t streamBytes, int64_t inner, int64_t rows,
+                             int workers) {
+  // Tiles of FP4 are the smallest, so its cases have the most results.
+  auto results16 = [&](int64_t count) {
+    int64_t tiles = makeCase(TileFormat::Fp4, inner, count, streamBytes).tiles;
+    return count * tiles * TileRows * 2;
+  };
+  int64_t weightBytes = streamBytes, inputBytes = rows * inner * 2;
+  int64_t resultBytes = std::max(results16(1), results16(rows));
   scratchStride = (productScratchBytes(inner) + 4095) / 4096 * 4096;
   size_t parts[] = {memory.add(uint64_t(weightBytes)),
                     memory.add(uint64_t(inputBytes)),
@@ -72,8 +96,8 @@ llvm::Expected<TileKernel> TileKernel::compile(const TargetDesc &target,
   return TileKernel(std::move(*kernels), *kernel, shape);
 }
 
-double TileKernel::run(ThreadPool &pool, const TileMemory &memory,
-                       int64_t grain) const {
+double TileKernel::run(ThreadPool &pool, const TileMemory &memory) const {
+  int64_t grain = std::max<int64_t>(1, shape.tiles / (pool.threads() * 64));
   dsv4_step step = {};
   step.tokens = shape.rows;
   void *operands[] = {memory.inputs, memory.weights, memory.results};

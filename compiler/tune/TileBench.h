@@ -15,6 +15,7 @@
 #include "runtime/base/thread_pool.h"
 
 #include <string>
+#include <vector>
 
 namespace dsv4::tune {
 
@@ -30,13 +31,23 @@ struct TileCase {
   }
 };
 
+/// One row streams `streamBytes` of weights from memory, as decode does; more
+/// rows meet 16 MiB that stay in the caches, as prefill reads a matrix again
+/// and again.
+TileCase makeCase(cpu::TileFormat format, int64_t inner, int64_t rows,
+                  int64_t streamBytes);
+
+/// The middle one (the upper of two); 0 of none.
+double median(std::vector<double> values);
+
 /// Memory that all cases share: weights filled with codes of ordinary numbers,
 /// input rows and results.
 class TileMemory {
 public:
-  /// With scratch for products over `inner`. Errors: no memory.
-  llvm::Error open(int64_t weightBytes, int64_t inputBytes, int64_t resultBytes,
-                   int64_t inner, int workers);
+  /// For cases of makeCase() with up to `rows` rows, and scratch for `workers`.
+  /// Errors: no memory.
+  llvm::Error open(int64_t streamBytes, int64_t inner, int64_t rows,
+                   int workers);
   TileMemory() = default;
   TileMemory(const TileMemory &) = delete;
   ~TileMemory() { memory.release(); }
@@ -58,7 +69,7 @@ public:
                                             const std::string &dumps = "");
 
   /// Runs the product once on all workers; seconds.
-  double run(ThreadPool &pool, const TileMemory &memory, int64_t grain) const;
+  double run(ThreadPool &pool, const TileMemory &memory) const;
 
 private:
   TileKernel(LoadedKernels kernels, dsv4_kernel kernel, const TileCase &shape)

@@ -20,19 +20,10 @@ using llvm::StringRef;
 
 namespace dsv4::tune {
 
-double Candidate::median() const {
-  std::vector<double> sorted = scores;
-  std::sort(sorted.begin(), sorted.end());
-  return sorted.empty() ? 0 : sorted[sorted.size() / 2];
-}
-
 //===----------------------------------------------------------------------===//
 // Questions
 //===----------------------------------------------------------------------===//
 
-static constexpr cpu::TileFormat Formats[] = {
-    cpu::TileFormat::Fp4, cpu::TileFormat::Fp8, cpu::TileFormat::Bf16};
-static constexpr const char *FormatNames[] = {"fp4", "fp8", "bf16"};
 static constexpr int64_t Inner = 4096; // hidden size of Flash
 static constexpr int64_t ManyRows = 24;
 
@@ -76,13 +67,13 @@ std::vector<Question> openQuestions(const TargetDesc &target,
   if (!known.microRows)
     out.push_back(ask("micro_rows", known, std::to_string(heuristic.microRows),
                       rows, {many}));
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < NumStreamFormats; ++i)
     if (!known.prefetchBytes[i])
       out.push_back(
-          ask(std::string(FormatNames[i]) + ".prefetch_bytes", known,
+          ask(std::string(TileFormatNames[i]) + ".prefetch_bytes", known,
               std::to_string(heuristic.prefetchBytes[i]),
               {"-1", "1024", "1536", "2048", "3072", "4096", "6144", "8192"},
-              {streamOf(Formats[i])}));
+              {streamOf(cpu::TileFormat(i))}));
   return out;
 }
 
@@ -109,9 +100,7 @@ public:
   }
 
   Error openMemory() {
-    int64_t bytes = options.megabytes << 20;
-    return memory.open(bytes, ManyRows * Inner * 2,
-                       std::max(ManyRows * bytes / Inner * 4, bytes / 8), Inner,
+    return memory.open(options.megabytes << 20, Inner, ManyRows,
                        pool.threads());
   }
 
@@ -149,21 +138,16 @@ private:
 
   Error compile(Question &question, Candidate &candidate) {
     for (TileCase &shape : question.cases) {
-      // One row streams from memory, many meet weights that stay in the caches.
-      int64_t bytes = shape.rows == 1 ? options.megabytes << 20 : 8 << 20;
-      shape.tiles = bytes / cpu::tileBytes(shape.format, shape.inner);
+      shape = makeCase(shape.format, shape.inner, shape.rows,
+                       options.megabytes << 20);
       auto kernel =
           TileKernel::compile(options.target, shape, candidate.tuning);
       if (!kernel)
         return kernel.takeError();
-      kernel->run(pool, memory, grainOf(shape));
+      kernel->run(pool, memory);
       kernels.push_back(std::move(*kernel));
     }
     return Error::success();
-  }
-
-  int64_t grainOf(const TileCase &shape) const {
-    return std::max<int64_t>(1, shape.tiles / (pool.threads() * 64));
   }
 
   /// Share of the limit that one product reaches now.
@@ -173,7 +157,7 @@ private:
       return isStream ? limits.readBytes(0.03) : limits.multiplyAdds(0.02);
     };
     double before = limit();
-    double seconds = kernel.run(pool, memory, grainOf(shape));
+    double seconds = kernel.run(pool, memory);
     double work = isStream ? double(shape.weightBytes()) : shape.multiplyAdds();
     return work / seconds / ((before + limit()) / 2);
   }

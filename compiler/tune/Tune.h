@@ -26,7 +26,7 @@ struct Candidate {
   Tuning tuning;                   // the answers so far, and this value
   std::vector<double> scores = {}; // share of the machine's limit, per round
   bool isOut = false;              // behind after a few rounds
-  double median() const;
+  double median() const { return tune::median(scores); }
 };
 
 /// One question: candidates, the first of them the heuristic's, and the

@@ -39,8 +39,9 @@ public:
   void stop();
   int threads() const { return count; }
 
-  /// Runs job over [0, items) in portions of `grain` and returns when
-  /// all are done. Flushes denormals in every worker (docs/numerics.md).
+  /// Runs job over [0, items) and returns when all are done. A call takes some
+  /// neighbouring portions of `grain` items, fewer towards the end. Flushes
+  /// denormals in every worker (docs/numerics.md).
   void run(Job job, void *context, int64_t items, int64_t grain);
 
   /// Runs job once in every worker, with items [worker, worker + 1).

@@ -11,9 +11,6 @@ using llvm::StringRef;
 
 namespace dsv4 {
 
-// Formats whose tiles stream; f32 weights are no tiles.
-static constexpr const char *Streams[] = {"fp4", "fp8", "bf16"};
-
 Tuning heuristicTuning(const TargetDesc &target) {
   Tuning out;
   out.dot = target.dot;
@@ -57,7 +54,9 @@ llvm::Error setTuning(Tuning &tuning, StringRef keyAndValue) {
           : ("[tiles." + format + "]\n" + inner + " = " + quoted + "\n").str();
   bool isKnown =
       key == "dot" || key == "micro_rows" ||
-      (inner == "prefetch_bytes" && llvm::is_contained(Streams, format));
+      (inner == "prefetch_bytes" &&
+       llvm::is_contained(llvm::ArrayRef(TileFormatNames, NumStreamFormats),
+                          format));
   if (!isKnown)
     return llvm::createStringError(
         "expected dot, micro_rows or FORMAT.prefetch_bytes (fp4, fp8, bf16) = "
@@ -70,9 +69,16 @@ llvm::Error setTuning(Tuning &tuning, StringRef keyAndValue) {
   return llvm::Error::success();
 }
 
-std::vector<ConfigLine> configLines(const TargetDesc &target,
-                                    const Tuning &flags,
-                                    const Tuning &profile) {
+Tuning legalTuning(const TargetDesc &target, Tuning tuning) {
+  if (target.level != IsaLevel::Avx512Bf16)
+    tuning.dot = DotForm::Auto;
+  return tuning;
+}
+
+std::vector<ConfigLine> configLines(const TargetDesc &target, Tuning flags,
+                                    Tuning profile) {
+  flags = legalTuning(target, flags);
+  profile = legalTuning(target, profile);
   Tuning heuristic = heuristicTuning(target);
   std::vector<ConfigLine> out;
   auto add = [&](std::string key, auto choice, auto isMade, auto text) {
@@ -91,9 +97,9 @@ std::vector<ConfigLine> configLines(const TargetDesc &target,
         return std::string(form == DotForm::Bf16 ? "bf16" : "f32");
       });
   add("micro_rows", [](const Tuning &t) { return t.microRows; }, isSet, number);
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < NumStreamFormats; ++i)
     add(
-        std::string(Streams[i]) + ".prefetch_bytes",
+        std::string(TileFormatNames[i]) + ".prefetch_bytes",
         [i](const Tuning &t) { return t.prefetchBytes[i]; }, isSet, number);
   return out;
 }

@@ -21,6 +21,10 @@ Tuning heuristicTuning(const TargetDesc &target);
 /// The choices of `first`, and of `second` where `first` has none.
 Tuning mergeTuning(const Tuning &first, const Tuning &second);
 
+/// Without the choices that the target cannot follow: a form of the dot product
+/// where there is one only.
+Tuning legalTuning(const TargetDesc &target, Tuning tuning);
+
 /// Puts "dot=f32", "micro_rows=6" or "fp4.prefetch_bytes=2048" into `tuning`.
 /// Errors: an unknown key, a value out of its range.
 llvm::Error setTuning(Tuning &tuning, llvm::StringRef keyAndValue);
@@ -32,8 +36,8 @@ struct ConfigLine {
 
 /// Every choice in a fixed order; the source is "flag", "profile" or
 /// "heuristic".
-std::vector<ConfigLine> configLines(const TargetDesc &target,
-                                    const Tuning &flags, const Tuning &profile);
+std::vector<ConfigLine> configLines(const TargetDesc &target, Tuning flags,
+                                    Tuning profile);
 
 } // namespace dsv4
 

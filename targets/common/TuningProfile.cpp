@@ -18,8 +18,6 @@ using llvm::StringRef;
 
 namespace dsv4 {
 
-static constexpr const char *FormatNames[4] = {"fp4", "fp8", "bf16", "f32"};
-
 namespace {
 /// Reads one table at a time; remembers the first error.
 class Reader {
@@ -98,7 +96,7 @@ static bool readTile(Reader &reader, StringRef key, const toml::node &node,
 static bool readTiles(Reader &reader, StringRef key, const toml::node &node,
                       Tuning &tuning) {
   for (int format = 0; format < 4; ++format) {
-    if (key != FormatNames[format])
+    if (key != TileFormatNames[format])
       continue;
     reader.table(node, "[tiles." + std::string(key) + "]", "prefetch_bytes",
                  [&](StringRef inner, const toml::node &value) {
@@ -227,7 +225,7 @@ std::string printProfile(const TuningProfile &profile) {
     int64_t prefetch = profile.tuning.prefetchBytes[format];
     if (!prefetch)
       continue;
-    out << "\n[tiles." << FormatNames[format]
+    out << "\n[tiles." << TileFormatNames[format]
         << "]\nprefetch_bytes = " << prefetch << '\n';
   }
   return text;

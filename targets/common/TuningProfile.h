@@ -19,8 +19,14 @@
 
 namespace dsv4 {
 
-/// Choices of the code generator per packed format, in the order fp4, fp8,
-/// bf16, f32. 0: the heuristic decides.
+/// Packed formats by their number (cpu::TileFormat), as profiles, flags and
+/// function names write them.
+inline constexpr const char *TileFormatNames[4] = {"fp4", "fp8", "bf16", "f32"};
+/// The first of them, whose tiles stream through the dot products.
+inline constexpr int NumStreamFormats = 3;
+
+/// Choices of the code generator, per packed format where it says [4]. 0: the
+/// heuristic decides.
 struct Tuning {
   /// Distance of the prefetch ahead of a tile's loads, in bytes (a multiple of
   /// 64); -1: no prefetch.

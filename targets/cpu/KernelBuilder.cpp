@@ -20,11 +20,8 @@ namespace dsv4::cpu {
 KernelBuilder::KernelBuilder(ModuleOp Module, const TargetDesc &Target,
                              const dsv4::Tuning &Tuning)
     : Module(Module), B(Module.getContext()), Loc(Module.getLoc()),
-      Level(Target.level),
-      Choices(mergeTuning(Tuning, heuristicTuning(Target))) {
-  if (Level != IsaLevel::Avx512Bf16)
-    Choices.dot = DotForm::F32;
-}
+      Level(Target.level), Choices(mergeTuning(legalTuning(Target, Tuning),
+                                               heuristicTuning(Target))) {}
 
 int64_t KernelBuilder::prefetchBytes(TileFormat Format) const {
   return std::max<int64_t>(Choices.prefetchBytes[int(Format)], 0);

@@ -163,6 +163,20 @@ static Val fp8Table(KernelBuilder &K, int First, int Byte) {
   return K.lanes8(Table);
 }
 
+/// The unpack instruction on vectors of `Count` elements in 64 bytes: of each
+/// 16 bytes the lower half (Half 0) or the upper one, A and B in turns.
+static Val unpackHalf(KernelBuilder &K, Val A, Val B, int64_t Count,
+                      int64_t Half) {
+  int64_t Part = Count / 4;
+  SmallVector<int64_t> Mask;
+  for (int64_t First = 0; First < Count; First += Part)
+    for (int64_t I = 0; I < Part / 2; ++I) {
+      Mask.push_back(First + Part / 2 * Half + I);
+      Mask.push_back(Count + First + Part / 2 * Half + I);
+    }
+  return K.shuffle(A, B, Mask);
+}
+
 /// Both bytes of the BF16 come from tables of 128 entries (the look-up ignores
 /// bit 7), the sign from the code; an unpack joins them.
 static SmallVector<Pair, 4> fp8PairsVbmi(KernelBuilder &K, Val Ptr) {
@@ -176,13 +190,7 @@ static SmallVector<Pair, 4> fp8PairsVbmi(KernelBuilder &K, Val Ptr) {
   Val High = LookUp(1) | (Codes & -128);
   SmallVector<Pair, 4> Pairs;
   for (int64_t Half = 0; Half < 2; ++Half) {
-    SmallVector<int64_t> Mask;
-    for (int64_t Part = 0; Part < 4; ++Part)
-      for (int64_t I = 0; I < 8; ++I) {
-        Mask.push_back(16 * Part + 8 * Half + I);
-        Mask.push_back(64 + 16 * Part + 8 * Half + I);
-      }
-    Val Joined = K.shuffle(Low, High, Mask);
+    Val Joined = unpackHalf(K, Low, High, 64, Half);
     Pairs.push_back(pairOfLanes(K, K.bitcast(Joined, K.vec(16, K.i32()))));
   }
   return Pairs;
@@ -196,13 +204,8 @@ static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {
   Val Zero = K.constant(Words, int64_t(0));
   SmallVector<Pair, 4> Pairs;
   for (int64_t Half = 0; Half < 2; ++Half) {
-    SmallVector<int64_t> Mask;
-    for (int64_t Part = 0; Part < 4; ++Part)
-      for (int64_t I = 0; I < 4; ++I) {
-        Mask.push_back(8 * Part + 4 * Half + I);
-        Mask.push_back(32 + 8 * Part + 4 * Half + I);
-      }
-    Val Lanes = K.bitcast(K.shuffle(Codes, Zero, Mask), K.vec(16, K.i32()));
+    Val Joined = unpackHalf(K, Codes, Zero, 32, Half);
+    Val Lanes = K.bitcast(Joined, K.vec(16, K.i32()));
     Pair &P = Pairs.emplace_back();
     P.even = K.decodeE4m3(Lanes);
     P.odd = K.decodeE4m3(Lanes >> 8);

@@ -34,8 +34,7 @@ Panel placePanel(Val Scratch) {
 //===----------------------------------------------------------------------===//
 
 static std::string decoderName(TileLayout Layout, int64_t Tiles) {
-  static constexpr const char *Formats[] = {"fp4", "fp8", "bf16", "f32"};
-  return std::string("decode_") + Formats[int(Layout.format)] + "_t" +
+  return std::string("decode_") + TileFormatNames[int(Layout.format)] + "_t" +
          std::to_string(Tiles) +
          (Layout.lineAlign() == LineBytes ? "" : "_unaligned");
 }

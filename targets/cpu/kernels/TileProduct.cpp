@@ -42,11 +42,10 @@ static void storeTotal(KernelBuilder &K, const TileShape &Shape, Val Ptr,
 
 static std::string directName(const TileShape &Shape, int64_t Rows,
                               int64_t Tiles) {
-  static constexpr const char *Formats[] = {"fp4", "fp8", "bf16", "f32"};
-  std::string Name = std::string("direct_") + Formats[int(Shape.format)] +
-                     "_k" + std::to_string(Shape.inner) + "_x" +
-                     std::to_string(Rows) + "_t" + std::to_string(Tiles) +
-                     (Shape.single ? "_f32" : "_bf16");
+  std::string Name =
+      std::string("direct_") + TileFormatNames[int(Shape.format)] + "_k" +
+      std::to_string(Shape.inner) + "_x" + std::to_string(Rows) + "_t" +
+      std::to_string(Tiles) + (Shape.single ? "_f32" : "_bf16");
   if (Shape.rows != TileRows)
     Name += "_n" + std::to_string(Shape.rows);
   return Name;
@@ -103,9 +102,9 @@ static void runDirect(KernelBuilder &K, const TileShape &Shape,
   };
   int64_t Tiles = directTiles(K, Shape);
   Val Even = Run.count - (Run.count & (Tiles - 1));
+  Sweep(Tiles, K.c64(0), Even);
   if (Tiles > 1)
-    Sweep(Tiles, K.c64(0), Even);
-  Sweep(1, Tiles > 1 ? Even : K.c64(0), Run.count);
+    Sweep(1, Even, Run.count);
 }
 
 //===----------------------------------------------------------------------===//
@@ -196,11 +195,8 @@ static void runPanels(KernelBuilder &K, const TileShape &Shape,
 
 void needTileProduct(KernelBuilder &K, const TileShape &Shape) {
   for (int64_t Rows = 1; Rows <= DirectRows; ++Rows)
-    for (int64_t Tiles = directTiles(K, Shape);; Tiles = 1) {
+    for (int64_t Tiles : {directTiles(K, Shape), int64_t(1)})
       emitDirect(K, Shape, Rows, Tiles);
-      if (Tiles == 1)
-        break;
-    }
   TileLayout Layout{Shape.format, Shape.inner};
   needPanelHelpers(K, Layout, 1);
   if (Shape.rows == TileRows)

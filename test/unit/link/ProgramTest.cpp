@@ -12,6 +12,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "runtime/core/executor.h"
 #include "runtime/numerics/formats.h"
 #include "targets/cpu/Packing.h"
 
@@ -116,15 +117,18 @@ protected:
   std::string Problem, Blob = std::string("blob\0with zero", 14);
 };
 
+/// The first 64-byte boundary in a room that has 64 bytes to spare.
+uint8_t *aligned(std::vector<uint8_t> &Room) {
+  auto Address = reinterpret_cast<uintptr_t>(Room.data());
+  return Room.data() + (64 - Address % 64) % 64;
+}
+
 /// Runs all phases with one call each, as a worker alone would.
 void runStep(const dsv4_program &P, const dsv4_step &Step, uint8_t *Weights,
              uint8_t *Buffers) {
-  int64_t ScratchBytes =
-      P.limits.scratch_bytes.fixed +
-      P.limits.scratch_bytes.per_block * Step.context / DSV4_CONTEXT_BLOCK;
-  std::vector<uint8_t> Room(ScratchBytes + 64);
-  auto *Scratch = reinterpret_cast<uint8_t *>(
-      (reinterpret_cast<uintptr_t>(Room.data()) + 63) / 64 * 64);
+  std::vector<uint8_t> Room(
+      evaluate(P.limits.scratch_bytes, Step.context / DSV4_CONTEXT_BLOCK) + 64);
+  uint8_t *Scratch = aligned(Room);
   for (int64_t I = 0; I < P.num_phases; ++I) {
     const dsv4_phase &Phase = P.phases[I];
     std::vector<void *> Operands;
@@ -190,11 +194,9 @@ TEST_F(ProgramTest, EmittedProgramRuns) {
 
   // One step of three tokens.
   std::vector<uint8_t> Arena(P.limits.buffer_bytes.fixed + 64);
-  auto *Buffers = reinterpret_cast<uint8_t *>(
-      (reinterpret_cast<uintptr_t>(Arena.data()) + 63) / 64 * 64);
+  uint8_t *Buffers = aligned(Arena);
   std::vector<uint8_t> Room(Packed.size() + 64);
-  auto *Weights = reinterpret_cast<uint8_t *>(
-      (reinterpret_cast<uintptr_t>(Room.data()) + 63) / 64 * 64);
+  uint8_t *Weights = aligned(Room);
   std::copy(Packed.begin(), Packed.end(), Weights);
   const int32_t Tokens[] = {3, 0, 7};
   dsv4_step Step = {};

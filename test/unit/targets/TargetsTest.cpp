@@ -121,6 +121,19 @@ TEST(TileConfigs, FlagBeforeProfileBeforeHeuristic) {
       DotForm::F32);
 }
 
+/// A choice that the target cannot follow is not shown as made.
+TEST(TileConfigs, FormOfTheDotOnlyWhereThereIsAChoice) {
+  Tuning Flags;
+  llvm::cantFail(setTuning(Flags, "dot=bf16"));
+  auto Dot = [&](const char *Target) {
+    return configLines(llvm::cantFail(findTarget(Target)), Flags, {})[0];
+  };
+  EXPECT_EQ(Dot("cpu:x86-64-v3").value, "f32");
+  EXPECT_EQ(Dot("cpu:x86-64-v3").source, "heuristic");
+  EXPECT_EQ(Dot("cpu:sapphirerapids").value, "bf16");
+  EXPECT_EQ(Dot("cpu:sapphirerapids").source, "flag");
+}
+
 TEST(TileConfigs, RefusesUnknownKeysAndValues) {
   Tuning T;
   EXPECT_EQ(

@@ -114,21 +114,20 @@ static Vals groupChains(KernelBuilder &K, int64_t Rows, int64_t Tiles,
       });
 }
 
-/// micro(weights, scales, inputs, totals, groups)
+/// micro(weights, scales, inputs, totals, stride, groups)
 static void emitMicro(KernelBuilder &K, int64_t Rows, int64_t Tiles) {
   std::string Name = microName(Rows, Tiles);
   if (K.hasFunction(Name))
     return;
-  K.beginHelper(Name, {K.ptr(), K.ptr(), K.ptr(), K.ptr(), K.i64()});
-  Val Totals = K.param(3);
-  K.forRange(K.c64(0), K.param(4), 1, [&](Val G) {
+  K.beginHelper(Name, {K.ptr(), K.ptr(), K.ptr(), K.ptr(), K.i64(), K.i64()});
+  K.forRange(K.c64(0), K.param(5), 1, [&](Val G) {
     Val Weights = K.param(0) + G * (GroupK / 2 * Tiles * pairBytes(K));
     Val Inputs = K.param(2) + G * (GroupK * inputBytes(wantedInput(K)));
     Vals Chains = groupChains(K, Rows, Tiles, Weights, Inputs);
     for (int64_t T = 0; T < Tiles; ++T) {
       Val Scale = K.loadVF(K.param(1) + G * (Tiles * 64) + T * 64, 64);
       for (int64_t R = 0; R < Rows; ++R) {
-        Val At = Totals + (R * Tiles + T) * 64;
+        Val At = K.param(3) + K.param(4) * T + R * 64;
         K.store(fma(Chains[R * Tiles + T], Scale, K.loadVF(At, 64)), At, 64);
       }
     }
@@ -140,8 +139,8 @@ static std::string multiplyName(int64_t Tiles) {
   return "panel_t" + std::to_string(Tiles);
 }
 
-/// multiply(weights, scales, inputs, totals, rows, groups): the rows in steps
-/// that are as equal as can be, so that none is left with too few chains.
+/// multiply(weights, scales, inputs, totals, stride, groups, rows): the rows in
+/// steps that are as equal as can be, so that none is left with too few chains.
 static void emitMultiply(KernelBuilder &K, int64_t Tiles) {
   std::string Name = multiplyName(Tiles);
   if (K.hasFunction(Name))
@@ -149,26 +148,26 @@ static void emitMultiply(KernelBuilder &K, int64_t Tiles) {
   int64_t Most = K.microRows();
   for (int64_t Rows = 1; Rows <= Most; ++Rows)
     emitMicro(K, Rows, Tiles);
-  K.beginHelper(Name, {K.ptr(), K.ptr(), K.ptr(), K.ptr(), K.i64(), K.i64()});
-  Val Rows = K.param(4);
-  Val Steps = (Rows + (Most - 1)) / Most;
+  K.beginHelper(
+      Name, {K.ptr(), K.ptr(), K.ptr(), K.ptr(), K.i64(), K.i64(), K.i64()});
+  Val Rows = K.param(6), Steps = (Rows + (Most - 1)) / Most;
   K.forRange(K.c64(0), Steps, 1, [&](Val I) {
     Val Begin = I * Rows / Steps, Count = (I + 1) * Rows / Steps - Begin;
     Val Inputs = K.param(2) + Begin * (BlockK * inputBytes(wantedInput(K)));
-    Val Totals = K.param(3) + Begin * (Tiles * 64);
+    Val Totals = K.param(3) + Begin * 64;
     for (int64_t R = 1; R <= Most; ++R)
       K.ifThen(Count == R, [&] {
-        K.call(microName(R, Tiles),
-               {K.param(0), K.param(1), Inputs, Totals, K.param(5)});
+        K.call(microName(R, Tiles), {K.param(0), K.param(1), Inputs, Totals,
+                                     K.param(4), K.param(5)});
       });
   });
   K.endFunction();
 }
 
-void multiplyPanel(KernelBuilder &K, int64_t Tiles, Val Rows, int64_t Size,
-                   const Panel &P) {
-  K.call(multiplyName(Tiles),
-         {P.weights, P.scales, P.inputs, P.totals, Rows, K.c64(Size / GroupK)});
+void multiplyPanel(KernelBuilder &K, int64_t Tiles, Val Rows, Val Stride,
+                   int64_t Size, const Panel &P) {
+  K.call(multiplyName(Tiles), {P.weights, P.scales, P.inputs, P.totals, Stride,
+                               K.c64(Size / GroupK), Rows});
 }
 
 void needPanelHelpers(KernelBuilder &K, TileLayout Layout, int64_t Tiles) {

@@ -11,7 +11,7 @@
 //           f32 (even, odd)
 //   scales  f32 [groups of 32][tiles][16]
 //   inputs  [rows][128] in the wanted form
-//   totals  f32 [panels][rows][tiles][16]
+//   totals  f32 [tiles][rows][16]
 
 #ifndef DSV4_TARGETS_CPU_KERNELS_PANEL_H
 #define DSV4_TARGETS_CPU_KERNELS_PANEL_H
@@ -25,12 +25,13 @@ struct Panel {
   Val weights, scales, inputs, totals;
 };
 
-/// Rows that one decoding of a block serves.
-inline constexpr int64_t PanelRows = 64;
+/// Rows that one decoding of a block serves: their inputs and totals stay in
+/// the second cache.
+inline constexpr int64_t PanelRows = 256;
 /// Tiles decoded together; one that is left over goes alone.
 inline constexpr int64_t PanelTiles = 2;
 /// Tiles whose totals are kept: each gathering of inputs serves them all.
-inline constexpr int64_t PanelRunTiles = 8;
+inline constexpr int64_t PanelRunTiles = 16;
 
 /// Scratch that the pieces take.
 int64_t panelBytes();
@@ -45,9 +46,10 @@ void needPanelHelpers(KernelBuilder &K, TileLayout Layout, int64_t Tiles);
 void decodePanel(KernelBuilder &K, TileLayout Layout, int64_t Tiles, Val First,
                  Val I, int64_t Size, const Panel &P);
 
-/// totals[0 .. Rows) += inputs[0 .. Rows) x panel, totals [rows][Tiles][16].
-void multiplyPanel(KernelBuilder &K, int64_t Tiles, Val Rows, int64_t Size,
-                   const Panel &P);
+/// totals[tile][0 .. Rows) += inputs[0 .. Rows) x panel; P.totals is the first
+/// tile's, `Stride` the bytes between two tiles.
+void multiplyPanel(KernelBuilder &K, int64_t Tiles, Val Rows, Val Stride,
+                   int64_t Size, const Panel &P);
 
 } // namespace dsv4::cpu
 

@@ -5,7 +5,7 @@
 
 #include "targets/cpu/kernels/TileProduct.h"
 
-#include "targets/cpu/kernels/Panel.h"
+#include "targets/cpu/kernels/FewRows.h"
 
 #include <string>
 
@@ -111,6 +111,59 @@ static void runDirect(KernelBuilder &K, const TileShape &Shape,
 // More rows
 //===----------------------------------------------------------------------===//
 
+static std::string blockName(const TileShape &Shape, int64_t Size) {
+  std::string Name = std::string("block_") +
+                     TileFormatNames[int(Shape.format)] + "_k" +
+                     std::to_string(Shape.inner) + "_s" + std::to_string(Size);
+  return Shape.rows == TileRows ? Name : Name + "_last";
+}
+
+/// block(first tile, number of the block, scratch, tiles, rows): adds a block
+/// of `Size` k to the totals of all tiles.
+static void emitBlock(KernelBuilder &K, const TileShape &Shape, int64_t Size) {
+  std::string Name = blockName(Shape, Size);
+  if (K.hasFunction(Name))
+    return;
+  K.beginHelper(Name, {K.ptr(), K.i64(), K.ptr(), K.i64(), K.i64()});
+  TileLayout Layout{Shape.format, Shape.inner};
+  Val I = K.param(1), Tiles = K.param(3), Rows = K.param(4);
+  Panel P = placePanel(K.param(2));
+  Val Stride = Rows * 64;
+  auto Sweep = [&](Val From, Val To, int64_t Step, auto Body) {
+    K.forRange(From, To, Step, [&](Val T) {
+      Panel Here = P;
+      Here.totals = P.totals + T * Stride;
+      Body(K.param(0) + T * tileBytes(Shape.format, Shape.inner), Step, Here);
+    });
+  };
+  // Two tiles at once, and one that is left over.
+  auto Pairs = [&](auto Body) {
+    Val Even = Shape.rows == TileRows ? Tiles & -PanelTiles : K.c64(0);
+    if (Shape.rows == TileRows)
+      Sweep(K.c64(0), Even, PanelTiles, Body);
+    Sweep(Even, Tiles, 1, Body);
+  };
+  auto Lines = [&](Val First, int64_t Count, const Panel &Here) {
+    multiplyLines(K, Layout, Count, First, I, Rows, Stride, Size, Here);
+  };
+  auto Decoded = [&](Val First, int64_t Count, const Panel &Here) {
+    decodePanel(K, Layout, Count, First, I, Size, Here);
+    multiplyPanel(K, Count, Rows, Stride, Size, Here);
+  };
+  if (int64_t Few = mostFewRows(K)) {
+    K.ifElse(
+        Rows > Few, [&] { Pairs(Decoded); },
+        [&] {
+          K.ifElse(
+              Rows > FewRowsOfTwoTiles,
+              [&] { Sweep(K.c64(0), Tiles, 1, Lines); }, [&] { Pairs(Lines); });
+        });
+  } else {
+    Pairs(Decoded);
+  }
+  K.endFunction();
+}
+
 namespace {
 /// At most PanelRunTiles tiles from number `From` of the run on with at most
 /// PanelRows rows from `Begin` on.
@@ -127,51 +180,31 @@ public:
   void emit() {
     K.forRange(K.c64(0), Rows * Tiles, 1,
                [&](Val I) { K.store(K.vf(0), P.totals + I * 64, 64); });
-    K.forRange(K.c64(0), K.c64(Layout.blocks()), 1,
-               [&](Val I) { block(I, BlockK); });
+    if (Layout.blocks())
+      K.forRange(K.c64(0), K.c64(Layout.blocks()), 1,
+                 [&](Val I) { block(I, BlockK); });
     if (Layout.rest())
       block(K.c64(Layout.blocks()), Layout.rest());
-    forPanels([&](Val Number, int64_t Count) { storePanel(Number, Count); });
+    K.forRange(K.c64(0), Rows, 1, [&](Val R) { storeRow(R); });
   }
 
 private:
-  /// Body(number of the first tile, tiles) for pairs of tiles, then the last.
-  void forPanels(llvm::function_ref<void(Val, int64_t)> Body) {
-    Val Even = Tiles & -PanelTiles;
-    if (Shape.rows == TileRows)
-      K.forRange(K.c64(0), Even, PanelTiles,
-                 [&](Val I) { Body(I, PanelTiles); });
-    else
-      Even = K.c64(0);
-    K.forRange(Even, Tiles, 1, [&](Val I) { Body(I, 1); });
-  }
-
-  Val totals(Val Number) { return P.totals + Number * Rows * 64; }
-
-  /// Block I of `Size` k: inputs gathered once, weights decoded once.
+  /// Block I of `Size` k: inputs gathered once for all tiles.
   void block(Val I, int64_t Size) {
     int64_t InputRow = BlockK * inputBytes(wantedInput(K));
     K.forRange(K.c64(0), Rows, 1, [&](Val R) {
       Val X = Run.address(Begin + R).first + I * (BlockK * 2);
       expandInput(K, X, P.inputs + R * InputRow, Size);
     });
-    forPanels([&](Val Number, int64_t Count) {
-      Val First =
-          Run.first + (From + Number) * tileBytes(Shape.format, Shape.inner);
-      decodePanel(K, Layout, Count, First, I, Size, P);
-      Panel Here = P;
-      Here.totals = totals(Number);
-      multiplyPanel(K, Count, Rows, Size, Here);
-    });
+    Val First = Run.first + From * tileBytes(Shape.format, Shape.inner);
+    K.call(blockName(Shape, Size), {First, I, K.scratch(), Tiles, Rows});
   }
 
-  void storePanel(Val Number, int64_t Count) {
-    K.forRange(K.c64(0), Rows, 1, [&](Val R) {
-      Val Y =
-          Run.address(Begin + R).second + (From + Number) * Shape.resultBytes();
-      for (int64_t T = 0; T < Count; ++T)
-        storeTotal(K, Shape, Y + T * Shape.resultBytes(),
-                   K.loadVF(totals(Number) + (R * Count + T) * 64, 64));
+  void storeRow(Val R) {
+    Val Y = Run.address(Begin + R).second + From * Shape.resultBytes();
+    K.forRange(K.c64(0), Tiles, 1, [&](Val T) {
+      storeTotal(K, Shape, Y + T * Shape.resultBytes(),
+                 K.loadVF(P.totals + (T * Rows + R) * 64, 64));
     });
   }
 
@@ -198,9 +231,15 @@ void needTileProduct(KernelBuilder &K, const TileShape &Shape) {
     for (int64_t Tiles : {directTiles(K, Shape), int64_t(1)})
       emitDirect(K, Shape, Rows, Tiles);
   TileLayout Layout{Shape.format, Shape.inner};
-  needPanelHelpers(K, Layout, 1);
-  if (Shape.rows == TileRows)
-    needPanelHelpers(K, Layout, PanelTiles);
+  for (int64_t Tiles = 1; Tiles <= (Shape.rows == TileRows ? PanelTiles : 1);
+       ++Tiles) {
+    needPanelHelpers(K, Layout, Tiles);
+    needFewRows(K, Layout, Tiles);
+  }
+  if (Layout.blocks())
+    emitBlock(K, Shape, BlockK);
+  if (Layout.rest())
+    emitBlock(K, Shape, Layout.rest());
 }
 
 void multiplyTiles(KernelBuilder &K, const TileShape &Shape,

@@ -29,7 +29,7 @@ class TileTest : public testing::TestWithParam<Case> {};
 
 /// Tiles of a case: a full run, and one of a group of two and one alone; or the
 /// last of a matrix.
-int64_t tilesOf(const Case &C) { return C.rows == TileRows ? 11 : 1; }
+int64_t tilesOf(const Case &C) { return C.rows == TileRows ? 19 : 1; }
 
 /// Runs the products with `Tokens` rows and compares every value.
 void check(const Case &C, IsaLevel Level, dsv4_kernel Kernel, int64_t Tokens) {
@@ -89,7 +89,7 @@ void checkAll(const Case &C, IsaLevel Level, const Tuning &Choice) {
   dsv4_kernel Kernel = Kernels.find("k");
   ASSERT_TRUE(Kernel);
   // None; one and two; a step of every size; more than totals are kept for.
-  for (int64_t Tokens : {0, 1, 2, 3, 5, 24, 67})
+  for (int64_t Tokens : {0, 1, 2, 3, 5, 12, 24, 259})
     check(C, Level, Kernel, Tokens);
 }
 

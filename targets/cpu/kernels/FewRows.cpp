@@ -1,0 +1,138 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See FewRows.h.
+
+#include "targets/cpu/kernels/FewRows.h"
+
+#include <string>
+
+using namespace mlir;
+
+namespace dsv4::cpu {
+
+/// With more rows a panel is the faster way: a multiply-add here takes its
+/// input from memory, and loads then are as scarce as multiply-adds.
+int64_t mostFewRows(KernelBuilder &K) {
+  return K.isa() >= IsaLevel::Avx512 ? 12 : 0;
+}
+
+static std::string nameOf(const char *What, TileLayout Layout, int64_t Tiles) {
+  std::string Name = std::string(What) + "_" +
+                     TileFormatNames[int(Layout.format)] + "_t" +
+                     std::to_string(Tiles);
+  return Layout.lineAlign() == LineBytes ? Name : Name + "_unaligned";
+}
+
+namespace {
+/// few(lines, scales, inputs, totals, stride, tile bytes, groups): one step.
+class FewRowsStep {
+public:
+  FewRowsStep(KernelBuilder &K, TileLayout Layout, int64_t Rows, int64_t Tiles)
+      : K(K), Layout(Layout), Rows(Rows), Tiles(Tiles), Form(wantedInput(K)),
+        PerLine(pairsPerLine(Layout.format)),
+        Ahead(K.prefetchBytes(Layout.format)) {}
+
+  void emit() {
+    K.forRange(K.c64(0), K.param(6), 1, [&](Val G) {
+      Vals Chains = group(G);
+      for (int64_t T = 0; T < Tiles; ++T)
+        addChains(G, T, Chains);
+    });
+  }
+
+private:
+  /// Chains of group G: [rows][tiles].
+  Vals group(Val G) {
+    constexpr int64_t PairsOfTurn = 4;
+    int64_t Lines = PairsOfTurn / PerLine;
+    Val From = K.param(0) + G * lineBytes(Layout.format, GroupK);
+    Val X = K.param(2) + G * (GroupK * inputBytes(Form));
+    return K.forRange(
+        K.c64(0), K.c64(GroupK / 2 / PerLine), Lines,
+        Vals(Rows * Tiles, K.vf(0)), [&](Val L, ArrayRef<Val> In) {
+          Vals Chains(In.begin(), In.end());
+          for (int64_t I = 0; I < Lines; ++I)
+            line(From + (L + I) * LineBytes,
+                 X + (L + I) * (PerLine * 2 * inputBytes(Form)), Chains);
+          return Chains;
+        });
+  }
+
+  void line(Val From, Val X, Vals &Chains) {
+    SmallVector<SmallVector<Pair, 4>> Weights;
+    for (int64_t T = 0; T < Tiles; ++T) {
+      Val Line = From + K.param(5) * T;
+      if (Ahead)
+        K.prefetch(Line + Ahead);
+      Weights.push_back(loadPairs(K, Layout.format, Line, Layout.lineAlign()));
+    }
+    for (int64_t P = 0; P < PerLine; ++P)
+      for (int64_t R = 0; R < Rows; ++R) {
+        Pair Input =
+            broadcastPair(K, X + (R * BlockK + P * 2) * inputBytes(Form), Form);
+        for (int64_t T = 0; T < Tiles; ++T) {
+          Val &Chain = Chains[R * Tiles + T];
+          Chain = dotPair(K, Chain, Input, Weights[T][P]);
+        }
+      }
+  }
+
+  void addChains(Val G, int64_t T, ArrayRef<Val> Chains) {
+    Val From = K.param(1) + K.param(5) * T;
+    if (Layout.format == TileFormat::Fp4)
+      From = From + G * TileRows;
+    Val Scale = loadScale(K, Layout.format, From);
+    for (int64_t R = 0; R < Rows; ++R) {
+      Val At = K.param(3) + K.param(4) * T + R * 64;
+      K.store(fma(Chains[R * Tiles + T], Scale, K.loadVF(At, 64)), At, 64);
+    }
+  }
+
+  KernelBuilder &K;
+  TileLayout Layout;
+  int64_t Rows, Tiles;
+  InputForm Form;
+  int64_t PerLine;
+  int64_t Ahead; // bytes of prefetch beyond each line, or 0
+};
+} // namespace
+
+static std::string stepName(TileLayout Layout, int64_t Rows, int64_t Tiles) {
+  return nameOf("few", Layout, Tiles) + "_x" + std::to_string(Rows);
+}
+
+void needFewRows(KernelBuilder &K, TileLayout Layout, int64_t Tiles) {
+  std::string Name = nameOf("lines", Layout, Tiles);
+  if (!mostFewRows(K) || K.hasFunction(Name))
+    return;
+  int64_t Most = Tiles == 1 ? mostFewRows(K) : FewRowsOfTwoTiles;
+  SmallVector<Type> Types{K.ptr(), K.ptr(), K.ptr(), K.ptr(),
+                          K.i64(), K.i64(), K.i64()};
+  for (int64_t Rows = 1; Rows <= Most; ++Rows) {
+    K.beginHelper(stepName(Layout, Rows, Tiles), Types);
+    FewRowsStep(K, Layout, Rows, Tiles).emit();
+    K.endFunction();
+  }
+  Types.push_back(K.i64()); // rows
+  K.beginHelper(Name, Types);
+  SmallVector<Val> Args;
+  for (unsigned I = 0; I < 7; ++I)
+    Args.push_back(K.param(I));
+  for (int64_t Rows = 1; Rows <= Most; ++Rows)
+    K.ifThen(K.param(7) == Rows,
+             [&] { K.call(stepName(Layout, Rows, Tiles), Args); });
+  K.endFunction();
+}
+
+void multiplyLines(KernelBuilder &K, TileLayout Layout, int64_t Tiles,
+                   Val First, Val I, Val Rows, Val Stride, int64_t Size,
+                   const Panel &P) {
+  K.call(nameOf("lines", Layout, Tiles),
+         {Layout.lines(First, I), Layout.scale(First, I, Size, K.c64(0)),
+          P.inputs, P.totals, Stride,
+          K.c64(tileBytes(Layout.format, Layout.inner)), K.c64(Size / GroupK),
+          Rows});
+}
+
+} // namespace dsv4::cpu

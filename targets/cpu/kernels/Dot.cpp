@@ -63,7 +63,7 @@ public:
       Starts.push_back(Tile + T * Bytes);
     // Few rows come with weights straight from memory.
     IsStream = X.size() <= 2;
-    Ahead = IsStream ? K.prefetchBytes(Layout.format) : 0;
+    Distance = IsStream ? K.prefetchBytes(Layout.format) : 0;
   }
 
   Vals run() {
@@ -76,16 +76,28 @@ public:
   }
 
 private:
+  /// Bytes of prefetch beyond the lines of block I. Beyond the end of a tile
+  /// lie the other tiles of this call, which have been read: what comes next is
+  /// the tile that takes this one's place in the next call.
+  Val aheadOf(Val I) {
+    int64_t Bytes = tileBytes(Layout.format, Layout.inner);
+    int64_t Last = (Distance + Layout.blockBytes() - 1) / Layout.blockBytes();
+    Val Beyond = K.c64(Distance + (Tiles - 1) * Bytes);
+    return select(I + Last < Layout.blocks(), K.c64(Distance), Beyond);
+  }
+
   /// Adds block I of `Size` k to the totals: as many groups at once as make
   /// four chains per row, which hides the latency of the dot product.
   Vals block(Val I, int64_t Size, ArrayRef<Val> Totals) {
+    if (Distance)
+      Ahead = aheadOf(I);
     bool Few = IsStream && K.isa() >= IsaLevel::Avx512 && Size == BlockK;
     int64_t Together = Few ? std::max<int64_t>(1, 4 / Tiles) : 1;
     Vals Out = K.forRange(K.c64(0), K.c64(Size / GroupK), Together, Totals,
                           [&](Val G, ArrayRef<Val> In) {
                             return groups(I, Size, G, Together, In);
                           });
-    if (Ahead && Layout.format == TileFormat::Fp4)
+    if (Distance && Layout.format == TileFormat::Fp4)
       for (Val Start : Starts) // the line of scales
         K.prefetch(Layout.scale(Start, I, Size, K.c64(0)) + Ahead);
     return Out;
@@ -95,10 +107,10 @@ private:
   /// wanted later.
   SmallVector<Pair, 4> line(Val Start, Val I, Val Offset) {
     Val Ptr = Layout.lines(Start, I) + Offset;
-    if (Ahead)
+    if (Distance)
       K.prefetch(Ptr + Ahead);
     auto Pairs = loadPairs(K, Layout.format, Ptr, Layout.lineAlign());
-    if (Ahead)
+    if (Distance)
       K.keepOrder();
     return Pairs;
   }
@@ -151,7 +163,8 @@ private:
   InputForm Form;
   SmallVector<Val> Starts; // of the tiles
   bool IsStream;
-  int64_t Ahead; // bytes of prefetch beyond each line, or 0
+  int64_t Distance; // bytes of prefetch beyond each line, or 0
+  Val Ahead;        // the same for this block
 };
 } // namespace
 

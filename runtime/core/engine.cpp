@@ -212,51 +212,101 @@ void Engine::reset(int64_t slot) {
   lengths[slot] = 0;
 }
 
-Status Engine::feed(int64_t slot, const int32_t *tokens, int64_t count,
-                    int64_t outputs, PhaseSample *samples) {
-  int64_t start = lengths[slot], most = root->limits.max_step_tokens;
-  if (count < 1 || count > most || outputs < 0 || outputs > count ||
-      outputs > root->limits.max_outputs)
+Status Engine::checkPart(const StepPart &part) const {
+  if (part.slot < 0 || part.slot >= slots)
     return makeError(Code::InvalidArgument,
-                     "a step takes 1 to %lld tokens and up to %lld of their "
-                     "logits rows, got %lld and %lld",
-                     (long long)most, (long long)root->limits.max_outputs,
-                     (long long)count, (long long)outputs);
-  if (start + count > step.context)
+                     "slot: expected one of 0 to %lld, got %lld",
+                     (long long)slots - 1, (long long)part.slot);
+  int64_t start = lengths[part.slot];
+  if (start + part.count > step.context)
     return makeError(Code::InvalidArgument,
                      "the context of %lld tokens is full: %lld are there, %lld "
                      "more do not fit; use a larger --context",
                      (long long)step.context, (long long)start,
-                     (long long)count);
-  int32_t *token = rows, *position = rows + most, *sequence = rows + 2 * most;
-  int32_t *first = rows + 3 * most, *end = rows + 4 * most;
-  int32_t *output = rows + 5 * most;
-  for (int64_t i = 0; i < count; ++i) {
-    if (tokens[i] < 0 || tokens[i] >= root->limits.vocab)
+                     (long long)part.count);
+  for (int64_t i = 0; i < part.count; ++i)
+    if (part.tokens[i] < 0 || part.tokens[i] >= root->limits.vocab)
       return makeError(Code::InvalidArgument,
                        "token %lld: expected an id below %lld, got %d",
                        (long long)(start + i), (long long)root->limits.vocab,
-                       tokens[i]);
-    token[i] = tokens[i];
-    position[i] = int32_t(start + i);
-    sequence[i] = int32_t(slot);
-    first[i] = 0;
-    end[i] = int32_t(count);
-  }
-  for (int64_t i = 0; i < outputs; ++i)
-    output[i] = int32_t(count - outputs + i);
-  step.tokens = count;
-  step.outputs = outputs;
-  step.token = token;
-  step.position = position;
-  step.sequence = sequence;
-  step.first_row = first;
-  step.end_row = end;
-  step.output_row = output;
-  step.max_position = start + count - 1;
-  executor.run(step, samples);
-  lengths[slot] = start + count;
+                       part.tokens[i]);
   return okStatus();
+}
+
+Status Engine::checkParts(const StepPart *parts, int64_t numParts) const {
+  int64_t most = root->limits.max_step_tokens, count = 0, outputs = 0;
+  for (int64_t i = 0; i < numParts; ++i) {
+    const StepPart &part = parts[i];
+    bool fits = part.count >= 1 && part.count <= most - count &&
+                part.outputs >= 0 && part.outputs <= part.count &&
+                part.outputs <= root->limits.max_outputs - outputs;
+    if (!fits)
+      return makeError(Code::InvalidArgument,
+                       "a step takes 1 to %lld tokens and up to %lld of their "
+                       "logits rows, got %lld and %lld",
+                       (long long)most, (long long)root->limits.max_outputs,
+                       (long long)(count + part.count),
+                       (long long)(outputs + part.outputs));
+    count += part.count;
+    outputs += part.outputs;
+    if (i > 0 && part.slot <= parts[i - 1].slot)
+      return makeError(Code::InvalidArgument,
+                       "parts of a step: expected ascending slots, got %lld "
+                       "after %lld",
+                       (long long)part.slot, (long long)parts[i - 1].slot);
+    DSV4_RETURN_IF_ERROR(checkPart(part));
+  }
+  return okStatus();
+}
+
+/// Appends the rows of a part to the step.
+void Engine::addPart(const StepPart &part) {
+  int64_t most = root->limits.max_step_tokens, begin = step.tokens;
+  int32_t *token = rows, *position = rows + most, *sequence = rows + 2 * most;
+  int32_t *first = rows + 3 * most, *end = rows + 4 * most;
+  int32_t *output = rows + 5 * most;
+  int64_t start = lengths[part.slot];
+  for (int64_t i = 0; i < part.count; ++i) {
+    token[begin + i] = part.tokens[i];
+    position[begin + i] = int32_t(start + i);
+    sequence[begin + i] = int32_t(part.slot);
+    first[begin + i] = int32_t(begin);
+    end[begin + i] = int32_t(begin + part.count);
+  }
+  for (int64_t i = 0; i < part.outputs; ++i)
+    output[step.outputs + i] = int32_t(begin + part.count - part.outputs + i);
+  step.tokens += part.count;
+  step.outputs += part.outputs;
+  int64_t last = start + part.count - 1;
+  step.max_position = last > step.max_position ? last : step.max_position;
+}
+
+Status Engine::feed(const StepPart *parts, int64_t numParts,
+                    PhaseSample *samples) {
+  if (numParts < 1)
+    return makeError(Code::InvalidArgument,
+                     "a step takes tokens of one slot at least, got none");
+  DSV4_RETURN_IF_ERROR(checkParts(parts, numParts));
+  int64_t most = root->limits.max_step_tokens;
+  step.tokens = step.outputs = step.max_position = 0;
+  step.token = rows;
+  step.position = rows + most;
+  step.sequence = rows + 2 * most;
+  step.first_row = rows + 3 * most;
+  step.end_row = rows + 4 * most;
+  step.output_row = rows + 5 * most;
+  for (int64_t i = 0; i < numParts; ++i)
+    addPart(parts[i]);
+  executor.run(step, samples);
+  for (int64_t i = 0; i < numParts; ++i)
+    lengths[parts[i].slot] += parts[i].count;
+  return okStatus();
+}
+
+Status Engine::feed(int64_t slot, const int32_t *tokens, int64_t count,
+                    int64_t outputs, PhaseSample *samples) {
+  StepPart part = {slot, tokens, count, outputs};
+  return feed(&part, 1, samples);
 }
 
 Status Engine::prefill(int64_t slot, const int32_t *tokens, int64_t count) {

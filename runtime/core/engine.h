@@ -3,7 +3,7 @@
 //
 // A program opened for use: CPU checked, weights mapped, memory reserved,
 // worker threads started. Sequences live in numbered slots; a step feeds tokens
-// to one slot (prefill of a chunk, decode of one token).
+// to one slot or to several (prefill of a chunk, decode of one token, both).
 
 #ifndef DSV4_RUNTIME_CORE_ENGINE_H
 #define DSV4_RUNTIME_CORE_ENGINE_H
@@ -29,6 +29,14 @@ struct EngineOptions {
   const char *weightsPath = nullptr; // sidecar; null: beside the executable
   const char *hiddenCpuFeatures = nullptr;
   uint64_t extraBytes = 0; // of the caller, from the same reservation
+};
+
+/// Tokens that a step adds to one slot, and of how many of the last ones logits
+/// are wanted.
+struct StepPart {
+  int64_t slot;
+  const int32_t *tokens;
+  int64_t count, outputs;
 };
 
 class Engine {
@@ -60,6 +68,12 @@ public:
   /// beyond the vocabulary, or the context is full.
   Status feed(int64_t slot, const int32_t *tokens, int64_t count,
               int64_t outputs, PhaseSample *samples = nullptr);
+  /// One step for several slots, which share each reading of weights. Parts are
+  /// in ascending order of slots; counts and outputs together are within the
+  /// limits above; rows of logits() in the order of parts. The logits are those
+  /// of feeding each part alone, bit for bit. Nothing changes on an error.
+  Status feed(const StepPart *parts, int64_t numParts,
+              PhaseSample *samples = nullptr);
   /// feed() of any number of tokens, logits of the last one alone.
   Status prefill(int64_t slot, const int32_t *tokens, int64_t count);
 
@@ -74,6 +88,9 @@ public:
 
 private:
   Status checkOptions(const EngineOptions &options);
+  Status checkPart(const StepPart &part) const;
+  Status checkParts(const StepPart *parts, int64_t numParts) const;
+  void addPart(const StepPart &part);
   Status openWeights(const EngineOptions &options);
   Status verifyWeights();
   /// Sizes and offsets of everything for this context.

@@ -62,7 +62,9 @@ constexpr const char *fieldNames[] = {"build_commit",
                                       "pct_read_ceiling",
                                       "avg_gmacs",
                                       "dot_ceiling_gmacs",
-                                      "pct_dot_ceiling"};
+                                      "pct_dot_ceiling",
+                                      "n_seq",
+                                      "avg_ts_per_seq"};
 constexpr int numFields = sizeof(fieldNames) / sizeof(*fieldNames);
 
 /// A field's text, and whether JSON needs quotes around it.
@@ -154,6 +156,10 @@ void addLimits(const BenchTest &t, Row &row) {
   row.add(dots.rate * 1e-9, 3);
   row.add(dots.ceiling * 1e-9, 3);
   row.add(dots.percent, 2);
+  row.add(t.sequences);
+  row.add(meanOf(t, [&](int i) { return t.rate(i); }).average /
+              double(t.sequences),
+          6);
 }
 
 void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
@@ -215,7 +221,10 @@ void printJson(const Row &row, const BenchTest &t) {
 void printMarkdown(const dsv4_program &p, const BenchTest &t) {
   char name[64];
   snprintf(name, sizeof(name), "%s%lld", t.prompt ? "pp" : "tg",
-           (long long)t.tokens());
+           (long long)(t.prompt ? t.prompt : t.gen));
+  if (t.sequences > 1)
+    snprintf(name + strlen(name), sizeof(name) - strlen(name), " x %lld seq",
+             (long long)t.sequences);
   if (t.depth)
     snprintf(name + strlen(name), sizeof(name) - strlen(name), " @ d%lld",
              (long long)t.depth);

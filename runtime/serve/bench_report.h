@@ -19,6 +19,7 @@ inline constexpr int maxRepeats = 1000;
 /// One measured combination: a prompt (n_gen 0) or a generation (n_prompt 0).
 struct BenchTest {
   int64_t prompt, gen, depth, context;
+  int64_t sequences; // that a step feeds
   int threads;
   double samples[maxRepeats]; // seconds
   int repeats;
@@ -28,7 +29,8 @@ struct BenchTest {
   /// bytes and multiply-adds per second; 0: not measured.
   double readCeiling[maxRepeats], dotCeiling[maxRepeats];
 
-  int64_t tokens() const { return prompt ? prompt : gen; }
+  /// Of all sequences.
+  int64_t tokens() const { return (prompt ? prompt : gen) * sequences; }
   double rate(int i) const { return double(tokens()) / samples[i]; }
 };
 

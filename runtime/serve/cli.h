@@ -26,7 +26,7 @@ struct Flags {
   const char *tokens = nullptr, *output = nullptr, *format = "md";
   const char *weights = nullptr;
   const char *promptSizes = "512", *genSizes = "128", *depths = "0";
-  const char *threadList = nullptr;
+  const char *threadList = nullptr, *sequenceList = "1";
   int64_t predict = -1, context = 0, sequences = 1, chunk = 0, repeat = 5;
   int64_t saveStateAt = -1;
   int threads = 0;

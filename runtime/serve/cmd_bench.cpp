@@ -3,7 +3,8 @@
 //
 // bench: speed in llama-bench's conventions. -p, -n, -d and -t take lists;
 // every combination of a prompt (pp) or generation (tg) test with a depth and a
-// thread count is repeated -r times. Tokens are pseudo-random ids: routing then
+// thread count is repeated -r times; a generation can feed several sequences in
+// each step. Tokens are pseudo-random ids: routing then
 // spreads as it does for text of many kinds. Before and after each repetition
 // the machine's own limits are measured by the same workers.
 
@@ -19,11 +20,24 @@ namespace dsv4::serve {
 namespace {
 
 constexpr int MaxList = 32;
-constexpr int64_t MaxStep = 4096; // tokens of one call
+constexpr int64_t MaxStep = 4096;      // tokens of one call
+constexpr int64_t MaxSequences = 1024; // of one call
 
 struct List {
   int64_t values[MaxList];
   int count = 0;
+
+  int64_t largest() const {
+    int64_t most = 0;
+    for (int i = 0; i < count; ++i)
+      most = values[i] > most ? values[i] : most;
+    return most;
+  }
+};
+
+/// What every thread count is measured with.
+struct Lists {
+  List prompts, gens, depths, sequences;
 };
 
 /// "512,1024" -> numbers; false unless all are in [0, most].
@@ -60,19 +74,43 @@ struct Bench {
   }
 };
 
-/// Feeds `count` tokens from position `from`, in full steps or one by one.
-Status feedTokens(Bench &bench, int64_t from, int64_t count, int64_t chunk,
-                  PhaseSample *samples) {
+/// Token `at` of a sequence; each has its own.
+int32_t tokenOf(const Bench &bench, int64_t sequence, int64_t at) {
+  return tokenAt(at + sequence * 7919, bench.engine.vocab());
+}
+
+/// Feeds `count` tokens from position `from` to one sequence, in full steps.
+Status prefill(Bench &bench, int64_t sequence, int64_t from, int64_t count,
+               PhaseSample *samples) {
   static int32_t ids[MaxStep];
   Engine &engine = bench.engine;
+  int64_t chunk = engine.maxStepTokens();
+  chunk = chunk < MaxStep ? chunk : MaxStep;
   for (int64_t at = 0; at < count && !interrupted();) {
     int64_t part = count - at < chunk ? count - at : chunk;
     for (int64_t i = 0; i < part; ++i)
-      ids[i] = tokenAt(from + at + i, engine.vocab());
+      ids[i] = tokenOf(bench, sequence, from + at + i);
     DSV4_RETURN_IF_ERROR(
-        engine.feed(0, ids, part, at + part == count || chunk == 1, samples));
+        engine.feed(sequence, ids, part, at + part == count, samples));
     bench.steps += samples != nullptr;
     at += part;
+  }
+  return okStatus();
+}
+
+/// Adds `count` tokens from position `from` to each sequence, one of each in a
+/// step.
+Status generate(Bench &bench, int64_t sequences, int64_t from, int64_t count,
+                PhaseSample *samples) {
+  static int32_t ids[MaxSequences];
+  static StepPart parts[MaxSequences];
+  for (int64_t at = from; at < from + count && !interrupted(); ++at) {
+    for (int64_t s = 0; s < sequences; ++s) {
+      ids[s] = tokenOf(bench, s, at);
+      parts[s] = {s, &ids[s], 1, 1};
+    }
+    DSV4_RETURN_IF_ERROR(bench.engine.feed(parts, sequences, samples));
+    bench.steps += samples != nullptr;
   }
   return okStatus();
 }
@@ -91,13 +129,16 @@ Limits measureLimits(Bench &bench) {
 /// One repetition; `took` gets its seconds.
 Status repeatOnce(Bench &bench, const BenchTest &test, PhaseSample *samples,
                   double *took) {
-  int64_t step = bench.engine.maxStepTokens();
-  step = step < MaxStep ? step : MaxStep;
-  bench.engine.reset(0);
-  DSV4_RETURN_IF_ERROR(feedTokens(bench, 0, test.depth, step, nullptr));
+  for (int64_t i = 0; i < test.sequences; ++i) {
+    bench.engine.reset(i);
+    DSV4_RETURN_IF_ERROR(prefill(bench, i, 0, test.depth, nullptr));
+  }
   double start = seconds();
-  DSV4_RETURN_IF_ERROR(feedTokens(bench, test.depth, test.tokens(),
-                                  test.prompt ? step : 1, samples));
+  if (test.prompt)
+    DSV4_RETURN_IF_ERROR(prefill(bench, 0, test.depth, test.prompt, samples));
+  else
+    DSV4_RETURN_IF_ERROR(
+        generate(bench, test.sequences, test.depth, test.gen, samples));
   *took = seconds() - start;
   return okStatus();
 }
@@ -127,8 +168,9 @@ Status runTest(Bench &bench, BenchTest &test, bool isProfiled) {
 
 /// Opens what the tests of one thread count need.
 Status openBench(Bench &bench, const dsv4_program &program, const Flags &f,
-                 int threads) {
+                 int threads, int64_t sequences) {
   EngineOptions options = engineOptions(f);
+  options.sequences = sequences;
   options.threads = threads;
   options.pin = f.noPin ? EngineOptions::Off : EngineOptions::On;
   options.extraBytes = sizeof(PhaseSample) * uint64_t(program.num_phases);
@@ -149,18 +191,21 @@ Status openBench(Bench &bench, const dsv4_program &program, const Flags &f,
 
 /// All tests of one thread count.
 Status runThreads(const dsv4_program &program, const Flags &f,
-                  BenchFormat format, int threads, const List &prompts,
-                  const List &gens, const List &depths, int &printed) {
+                  BenchFormat format, int threads, const Lists &lists,
+                  int &printed) {
   static BenchTest test;
   Bench bench;
-  DSV4_RETURN_IF_ERROR(openBench(bench, program, f, threads));
+  DSV4_RETURN_IF_ERROR(
+      openBench(bench, program, f, threads, lists.sequences.largest()));
   Status status = okStatus();
-  auto measure = [&](int64_t prompt, int64_t gen, int64_t depth) {
+  auto measure = [&](int64_t prompt, int64_t gen, int64_t depth,
+                     int64_t sequences) {
     if (!status.isOk() || prompt + gen == 0)
       return;
     test.prompt = prompt;
     test.gen = gen;
     test.depth = depth;
+    test.sequences = sequences;
     test.context = bench.engine.context();
     test.threads = bench.engine.workers().threads();
     test.repeats = int(f.repeat);
@@ -175,11 +220,13 @@ Status runThreads(const dsv4_program &program, const Flags &f,
     if (f.trace)
       status = writeTrace(f.trace, program, bench.samples);
   };
-  for (int d = 0; d < depths.count; ++d) {
-    for (int i = 0; i < prompts.count; ++i)
-      measure(prompts.values[i], 0, depths.values[d]);
-    for (int i = 0; i < gens.count; ++i)
-      measure(0, gens.values[i], depths.values[d]);
+  for (int d = 0; d < lists.depths.count; ++d) {
+    int64_t depth = lists.depths.values[d];
+    for (int i = 0; i < lists.prompts.count; ++i)
+      measure(lists.prompts.values[i], 0, depth, 1);
+    for (int i = 0; i < lists.gens.count; ++i)
+      for (int s = 0; s < lists.sequences.count; ++s)
+        measure(0, lists.gens.values[i], depth, lists.sequences.values[s]);
   }
   if (bench.hasCeiling)
     bench.ceiling.close();
@@ -198,6 +245,8 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
        "generated tokens (default 128; 0: none)"},
       {"--n-depth", "-d", FlagSpec::Text, &f.depths,
        "tokens in the context before the test (default 0)"},
+      {"--sequences", "-s", FlagSpec::Text, &f.sequenceList,
+       "sequences that a step of generation feeds (default 1)"},
       {"--repetitions", "-r", FlagSpec::Integer, &f.repeat,
        "repetitions (default 5), after one that is not counted"},
       {"--threads", "-t", FlagSpec::Text, &f.threadList,
@@ -217,13 +266,20 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
   if (!parseFlags(argc, argv, "bench", "measure speed", specs,
                   sizeof(specs) / sizeof(*specs), &code))
     return code;
-  List prompts, gens, depths, threads;
-  if (!readList(f.promptSizes, INT32_MAX, prompts) ||
-      !readList(f.genSizes, INT32_MAX, gens) ||
-      !readList(f.depths, INT32_MAX, depths) ||
+  Lists lists;
+  List threads;
+  if (!readList(f.promptSizes, INT32_MAX, lists.prompts) ||
+      !readList(f.genSizes, INT32_MAX, lists.gens) ||
+      !readList(f.depths, INT32_MAX, lists.depths) ||
+      !readList(f.sequenceList, MaxSequences, lists.sequences) ||
       (f.threadList &&
        !readList(f.threadList, ThreadPool::MaxThreads, threads)))
     return failWith("bench: expected lists of numbers such as 128,512");
+  for (int i = 0; i < lists.sequences.count; ++i)
+    if (lists.sequences.values[i] < 1)
+      return failWith("bench: expected 1 to %lld sequences, got %lld",
+                      (long long)MaxSequences,
+                      (long long)lists.sequences.values[i]);
   BenchFormat format;
   if (f.repeat < 1 || f.repeat > maxRepeats ||
       !readBenchFormat(f.format, format))
@@ -240,8 +296,8 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
   Status status = okStatus();
   int printed = 0;
   for (int i = 0; i < threads.count && status.isOk(); ++i)
-    status = runThreads(program, f, format, int(threads.values[i]), prompts,
-                        gens, depths, printed);
+    status =
+        runThreads(program, f, format, int(threads.values[i]), lists, printed);
   printBenchFooter(format);
   int written = finishStdout();
   return status.isOk() ? written : failWith(status);

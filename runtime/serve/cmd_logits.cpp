@@ -11,6 +11,8 @@ namespace dsv4::serve {
 
 namespace {
 
+constexpr int64_t MaxTogether = 1024; // sequences in one step
+
 /// Saves slot 0, forgets it, and goes on in another slot if there is one.
 Status moveSequence(Engine &engine, int64_t &slot) {
   void *snapshot = engine.extra();
@@ -43,6 +45,43 @@ Status computeLogits(Engine &engine, const Flags &flags, const TokenFile &file,
   return okStatus();
 }
 
+/// The same tokens in all sequences, each a chunk behind the one before, so
+/// that a step has rows at many positions: the logits of the last one.
+Status computeTogether(Engine &engine, const Flags &flags,
+                       const TokenFile &file, LogitsWriter &writer) {
+  static StepPart parts[MaxTogether];
+  int64_t most = engine.maxOutputs() < engine.maxStepTokens()
+                     ? engine.maxOutputs()
+                     : engine.maxStepTokens();
+  int64_t sequences = flags.sequences, chunk = most / sequences;
+  if (chunk < 1)
+    return makeError(Code::InvalidArgument,
+                     "logits: --sequences: a step takes %lld tokens, got %lld "
+                     "sequences",
+                     (long long)most, (long long)sequences);
+  chunk = flags.chunk > 0 && flags.chunk < chunk ? flags.chunk : chunk;
+  int64_t chunks = (file.count + chunk - 1) / chunk;
+  for (int64_t now = 0; now < chunks + sequences - 1; ++now) {
+    if (interrupted())
+      return makeError(Code::Interrupted, "interrupted");
+    int64_t numParts = 0, last = 0; // rows of the last sequence
+    for (int64_t s = 0; s < sequences; ++s) {
+      int64_t at = (now - s) * chunk, left = file.count - at;
+      if (at < 0 || left <= 0)
+        continue;
+      int64_t part = left < chunk ? left : chunk;
+      bool isLast = s == sequences - 1;
+      parts[numParts++] = {s, file.tokens + at, part, isLast ? part : 0};
+      last += isLast ? part : 0;
+    }
+    DSV4_RETURN_IF_ERROR(engine.feed(parts, numParts));
+    if (last)
+      DSV4_RETURN_IF_ERROR(
+          writer.append(engine.logits(0), last * engine.vocab()));
+  }
+  return okStatus();
+}
+
 } // namespace
 
 int logitsCommand(const dsv4_program &program, int argc, char **argv) {
@@ -56,7 +95,9 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
        "feed calls of this many tokens (the bits are the same)"},
       {"--threads", nullptr, FlagSpec::Threads, &f.threads, "worker threads"},
       {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
-      {"--sequences", nullptr, FlagSpec::Integer, &f.sequences, "state slots"},
+      {"--sequences", nullptr, FlagSpec::Integer, &f.sequences,
+       "feed the tokens to so many sequences in the same steps, each a chunk "
+       "behind the one before (the bits are the same)"},
       {"--save-state-at", nullptr, FlagSpec::Integer, &f.saveStateAt,
        "save, forget and restore the sequence after this many tokens"},
       {"--verify", nullptr, FlagSpec::Switch, &f.verify,
@@ -70,6 +111,12 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
     return failWith("logits: expected --tokens FILE and -o FILE");
   if (f.chunk < 0)
     return failWith("logits: --chunk: expected at least 1 token");
+  if (f.sequences < 1 || f.sequences > MaxTogether)
+    return failWith("logits: --sequences: expected 1 to %lld, got %lld",
+                    (long long)MaxTogether, (long long)f.sequences);
+  if (f.sequences > 1 && f.saveStateAt >= 0)
+    return failWith("logits: --save-state-at is for one sequence; leave "
+                    "--sequences out");
   TokenFile file;
   if (Status s = openTokens(f.tokens, file); !s.isOk())
     return failWith(s);
@@ -101,7 +148,8 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
   if (status.isOk())
     status = writer.open(f.output, file.count, engine.vocab());
   if (status.isOk())
-    status = computeLogits(engine, f, file, writer);
+    status = f.sequences > 1 ? computeTogether(engine, f, file, writer)
+                             : computeLogits(engine, f, file, writer);
   if (status.isOk())
     status = writer.commit();
   writer.discard();

@@ -127,6 +127,57 @@ TEST(Engine, SlotsAreIndependent) {
   engine.close();
 }
 
+TEST(Engine, PartsOfAStepEqualThemselvesAlone) {
+  std::vector<int32_t> a = someTokens(30), b(a.rbegin(), a.rend());
+  Engine engine;
+  ASSERT_TRUE(engine.open(fake::program(), withThreads(2, 2)).isOk());
+  // Slot 1 is ahead; then a prompt with a decode, twice.
+  ASSERT_TRUE(engine.feed(1, b.data(), 9, 0).isOk());
+  std::vector<float> first, second;
+  for (int64_t turn = 0; turn < 2; ++turn) {
+    StepPart parts[] = {{0, a.data() + turn * 7, 7, 7},
+                        {1, b.data() + 9 + turn, 1, 1}};
+    Status status = engine.feed(parts, 2);
+    ASSERT_TRUE(status.isOk()) << status.message;
+    first.insert(first.end(), engine.logits(0), engine.logits(7));
+    second.insert(second.end(), engine.logits(7), engine.logits(8));
+  }
+  EXPECT_EQ(engine.length(0), 14);
+  EXPECT_EQ(engine.length(1), 11);
+  std::vector<float> wantA = expectedRows(a), wantB = expectedRows(b);
+  wantA.resize(14 * fake::vocab);
+  EXPECT_EQ(first, wantA);
+  EXPECT_EQ(second, std::vector<float>(wantB.begin() + 9 * fake::vocab,
+                                       wantB.begin() + 11 * fake::vocab));
+  engine.close();
+}
+
+TEST(Engine, RefusesPartsThatDoNotFitTogether) {
+  Engine engine;
+  ASSERT_TRUE(engine.open(fake::program(), withThreads(1, 2)).isOk());
+  std::vector<int32_t> tokens = someTokens(fake::maxStepTokens);
+  int32_t bad = -1;
+  auto text = [&](std::vector<StepPart> parts) {
+    Status status =
+        engine.feed(parts.data(), static_cast<int64_t>(parts.size()));
+    EXPECT_EQ(status.code, Code::InvalidArgument);
+    return std::string(status.message);
+  };
+  const int32_t *t = tokens.data();
+  EXPECT_NE(text({}).find("got none"), std::string::npos);
+  EXPECT_NE(text({{1, t, 1, 1}, {1, t, 1, 1}}).find("got 1 after 1"),
+            std::string::npos);
+  EXPECT_NE(text({{0, t, 1, 1}, {2, t, 1, 1}}).find("0 to 1, got 2"),
+            std::string::npos);
+  EXPECT_NE(text({{0, t, fake::maxStepTokens, 0}, {1, t, 1, 0}}).find("a step"),
+            std::string::npos);
+  EXPECT_NE(text({{0, t, 1, 0}, {1, &bad, 1, 0}}).find("token 0"),
+            std::string::npos);
+  for (int64_t slot = 0; slot < 2; ++slot)
+    EXPECT_EQ(engine.length(slot), 0);
+  engine.close();
+}
+
 TEST(Engine, PhaseTimesAddUp) {
   std::vector<int32_t> tokens = someTokens(32);
   Engine engine;

@@ -129,7 +129,8 @@ Expected<std::string> findLibrary(StringRef name, const LinkOptions &options) {
     tried += (tried.empty() ? "" : ", ") + dir;
   }
   return createStringError("expected an x86-64 " + name + " in one of " +
-                           tried + "; name its folder with --library-dir");
+                           tried +
+                           "; install the C library there (libc6 on Debian)");
 }
 
 std::vector<std::string> linkerArguments(StringRef output,

@@ -5,7 +5,7 @@
 // with --force a bisection: every op gets the inputs that a trace holds, and
 // the distance of its output from the trace's is printed.
 //
-// Exit codes: 0 done, 1 failed, 2 wrong usage.
+// Exit codes: 0 done, 1 failed (bad input, nothing written), 2 wrong usage.
 
 #include "compiler/import/BuildGraph.h"
 #include "compiler/pipeline/Phases.h"
@@ -25,6 +25,9 @@ using llvm::Expected;
 
 namespace {
 
+/// Of --chunk and --decode: as long as the longest context of the family.
+constexpr int64_t MaxTokens = int64_t(1) << 20;
+
 struct Options {
   std::string Checkpoint, Tokens, Logits, Trace, Force, Passes;
   int64_t Chunk = 0, Decode = 0;
@@ -35,26 +38,43 @@ Error failure(const llvm::Twine &Text) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), Text);
 }
 
+/// Whether --tokens holds the ids themselves, not the name of a file.
+bool isList(llvm::StringRef Text) {
+  return Text.find_first_not_of("0123456789,-") == llvm::StringRef::npos;
+}
+
+/// The ids of "1,2,3"; none where that is no such list.
+std::vector<int32_t> parseList(llvm::StringRef Text) {
+  std::vector<int32_t> Out;
+  llvm::SmallVector<llvm::StringRef> Parts;
+  Text.split(Parts, ',');
+  for (llvm::StringRef Part : Parts)
+    if (int32_t Id; Part.getAsInteger(10, Id))
+      return {};
+    else
+      Out.push_back(Id);
+  return Out;
+}
+
+/// For CLI11: empty, or what is wrong with --tokens.
+std::string checkList(const std::string &Text) {
+  if (!isList(Text) || !parseList(Text).empty())
+    return "";
+  return "expected ids as 1,2,3 or a file, got '" + Text + "'";
+}
+
 /// "1,2,3", or a safetensors file with an I32 vector tokens.
 Expected<std::vector<int32_t>> readTokens(const std::string &Text) {
-  std::vector<int32_t> Out;
-  if (Text.find_first_not_of("0123456789,") == std::string::npos) {
-    llvm::SmallVector<llvm::StringRef> Parts;
-    llvm::StringRef(Text).split(Parts, ',');
-    for (llvm::StringRef Part : Parts)
-      if (int32_t Id; Part.getAsInteger(10, Id))
-        return failure("--tokens: expected numbers, got " + Text);
-      else
-        Out.push_back(Id);
-    return Out;
-  }
+  if (isList(Text))
+    return parseList(Text);
   Expected<SafetensorsFile> File = SafetensorsFile::open(Text);
   if (!File)
     return File.takeError();
   for (const TensorInfo &T : File->tensors())
-    if (T.Name == "tokens" && T.Type == DType::I32)
+    if (T.Name == "tokens" && T.Type == DType::I32 && T.Shape.size() == 1 &&
+        T.Shape[0] > 0)
       return valueOf(T, File->bytes(T)).I;
-  return failure(Text + ": expected an I32 tensor tokens");
+  return failure(Text + ": expected an I32 tensor tokens [count], not empty");
 }
 
 /// Named results of all steps, joined; and the trace that forces them.
@@ -80,8 +100,10 @@ public:
     if (Found == Forced.end())
       return;
     const Value &Want = Found->second;
-    if (Want.width() != V.width() || Done + V.rows() > Want.rows()) {
-      llvm::errs() << "warning: " << Name << ": the trace has another shape\n";
+    if (Want.width() != V.width() || Done + V.rows() > Want.rows() ||
+        Want.I.empty() != V.I.empty()) {
+      llvm::errs() << "warning: " << Name
+                   << ": the trace has another shape or type\n";
       return;
     }
     print(Name, compare(V, Want, Done));
@@ -172,7 +194,8 @@ Error runModel(const Options &O) {
   for (int32_t Id : *Tokens)
     if (Id < 0 || Id >= Source->config().VocabSize)
       return failure("token id " + llvm::Twine(Id) +
-                     " is beyond the vocabulary");
+                     " is not in the vocabulary of " +
+                     llvm::Twine(Source->config().VocabSize));
   mlir::DialectRegistry Registry;
   registerPipelineDialects(Registry);
   mlir::MLIRContext Context(Registry);
@@ -225,16 +248,20 @@ int main(int argc, char **argv) {
       ->required();
   App.add_option("--tokens", O.Tokens,
                  "ids as 1,2,3, or a safetensors file with I32 tokens")
-      ->required();
+      ->required()
+      ->check(checkList);
   App.add_option("--logits", O.Logits, "write F32 logits [tokens, vocabulary]");
   App.add_option("--trace", O.Trace, "write named intermediate values");
   App.add_option("--force", O.Force,
                  "give every op the inputs of this trace, print distances");
-  App.add_option("--chunk", O.Chunk, "feed steps of this many tokens");
-  App.add_option("--decode", O.Decode, "then continue greedily, print the ids");
-  App.add_option("--passes", O.Passes,
-                 "pass pipeline to run on the graph first");
-  App.add_flag("--fused", O.Fused, "run the phases verify and fuse first");
+  App.add_option("--chunk", O.Chunk, "feed steps of this many tokens")
+      ->check(CLI::Range(int64_t(1), MaxTokens));
+  App.add_option("--decode", O.Decode, "then continue greedily, print the ids")
+      ->check(CLI::Range(int64_t(0), MaxTokens));
+  CLI::Option *Passes = App.add_option(
+      "--passes", O.Passes, "pass pipeline to run on the graph first");
+  App.add_flag("--fused", O.Fused, "run the phases verify and fuse first")
+      ->excludes(Passes);
   App.add_flag("--json", O.Json, "one JSON object per line for --force");
   try {
     App.parse(argc, argv);

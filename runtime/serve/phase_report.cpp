@@ -98,11 +98,10 @@ void printPhases(BenchFormat format, const dsv4_program &program,
     putchar('\n');
 }
 
-Status writeTrace(const char *path, const dsv4_program &program,
-                  const PhaseSample *samples) {
-  FILE *file = fopen(path, "w");
-  if (!file)
-    return makeSystemError(Code::Io, errno, "cannot write %s", path);
+namespace {
+
+void printTrace(FILE *file, const dsv4_program &program,
+                const PhaseSample *samples) {
   fputs("{\"displayTimeUnit\": \"ns\", \"traceEvents\": [\n", file);
   int64_t zero = samples[0].start;
   for (int64_t i = 0; i < program.num_phases; ++i) {
@@ -115,10 +114,29 @@ Status writeTrace(const char *path, const dsv4_program &program,
             double(samples[i].last) * 1e-3);
   }
   fputs("\n]}\n", file);
+}
+
+} // namespace
+
+Status writeTrace(const char *path, const dsv4_program &program,
+                  const PhaseSample *samples) {
+  // Under another name first: what was there stays until all is written.
+  static char temporary[4096 + 32];
+  if (snprintf(temporary, sizeof(temporary), "%s.%d.part", path, getpid()) >=
+      int(sizeof(temporary)))
+    return makeError(Code::InvalidArgument, "--trace: the path is too long");
+  FILE *file = fopen(temporary, "wx");
+  if (!file)
+    return makeSystemError(Code::Io, errno, "%s: cannot be written", temporary);
+  printTrace(file, program, samples);
   bool failed = ferror(file);
-  if (fclose(file) != 0 || failed)
-    return makeSystemError(Code::Io, errno, "cannot write %s", path);
-  return okStatus();
+  failed |= fclose(file) != 0;
+  if (!failed && rename(temporary, path) == 0)
+    return okStatus();
+  Status status =
+      makeSystemError(Code::Io, errno, "%s: cannot be written", path);
+  unlink(temporary);
+  return status;
 }
 
 } // namespace dsv4::serve

@@ -9,6 +9,7 @@
 
 #include "runtime/serve/generate.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -136,8 +137,8 @@ Status turn(Generator &g, const Flags &flags, Conversation &talk,
 }
 
 /// Reads a line of stdin, whatever its bytes, to the conversation's end: false
-/// at the end of the input. A line that does not fit is cut one byte behind
-/// what does, which add() then refuses.
+/// at the end of the input, and where it cannot be read. A line that does not
+/// fit is cut one byte behind what does, which add() then refuses.
 bool readLine(Conversation &talk, std::string_view &line) {
   char *to = talk.end();
   size_t room = talk.left(), bytes = 0;
@@ -147,12 +148,21 @@ bool readLine(Conversation &talk, std::string_view &line) {
       to[bytes] = char(c);
     ++bytes;
   }
-  if (c == EOF && (bytes == 0 || interrupted()))
+  if (c == EOF && (bytes == 0 || interrupted() || ferror(stdin)))
     return false;
   while (bytes > 0 && bytes <= room && to[bytes - 1] == '\r')
     --bytes;
   line = {to, bytes};
   return true;
+}
+
+/// Why there are no more lines: a read that fails is not the end of a talk.
+Status endOfInput() {
+  if (interrupted())
+    return makeError(Code::Interrupted, "interrupted");
+  if (ferror(stdin))
+    return makeSystemError(Code::Io, errno, "stdin: cannot be read");
+  return okStatus();
 }
 
 Status converse(Generator &g, const Flags &flags, Conversation &talk) {
@@ -168,8 +178,7 @@ Status converse(Generator &g, const Flags &flags, Conversation &talk) {
     if (terminal)
       fputs("> ", stderr);
     if (!readLine(talk, line))
-      return interrupted() ? makeError(Code::Interrupted, "interrupted")
-                           : okStatus();
+      return endOfInput();
     if (line == "/exit")
       return okStatus();
     if (line == "/reset") {

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // self-test: is this executable sound on this machine? Weights against their
-// hashes, kernels against scalar code, a whole step against single tokens, and
-// the checkpoint's own known answers, greedily.
+// hashes, the tokenizer's tables, kernels against scalar code, a whole step
+// against single tokens, and the checkpoint's own known answers, greedily.
 
 #include "runtime/serve/cli.h"
+#include "runtime/text/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,8 @@ const char *checkSample(Engine &engine, const Sample &s) {
   if (!engine.prefill(0, s.prompt, s.promptCount).isOk())
     return "the prompt does not fit the context";
   for (int64_t i = 0; i < s.outputCount; ++i) {
+    if (interrupted())
+      return "interrupted";
     int32_t token = largest(engine.logits(0), engine.vocab());
     if (token != s.output[i]) {
       double here = double(engine.logits(0)[token]) -
@@ -130,6 +133,18 @@ int checkAnswers(Engine &engine) {
     at = close + 1;
   }
   return failures;
+}
+
+/// Its tables; what they hold is the compiler's and has no hash.
+int checkTokenizer(const dsv4_program &program) {
+  if (!program.tokenizer.size)
+    return 0;
+  text::Tokenizer tokenizer;
+  text::TextError error = text::Tokenizer::open(
+      program.tokenizer.data, size_t(program.tokenizer.size), tokenizer);
+  return report("tokenizer", error == text::TextError::None
+                                 ? nullptr
+                                 : text::message(error));
 }
 
 /// The kernels' promise: the same bits for a whole step and for single tokens.
@@ -184,6 +199,7 @@ int selfTestCommand(const dsv4_program &program, int argc, char **argv) {
   if (Status status = engine.open(program, options); !status.isOk())
     return failWith(status);
   int failures = report("weights against their hashes", nullptr);
+  failures += checkTokenizer(program);
   failures += checkKernels(engine);
   failures += checkProducts(engine);
   failures += checkChunking(engine);

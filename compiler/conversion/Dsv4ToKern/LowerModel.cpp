@@ -45,7 +45,8 @@ LogicalResult Lowering::lower(graph::ExpandStreamsOp Op) {
   if (!Embed)
     return Op.emitOpError("expected dsv4.embed as its input");
   kern::EmbedOp::create(
-      Phase, Op.getLoc(), getName("embed"), getWeight(Embed.getTable()),
+      Phase, FusedLoc::get(Op.getContext(), {Embed.getLoc(), Op.getLoc()}),
+      getName("embed"), getWeight(Embed.getTable()),
       makeBuffer(Op.getResult(), "streams"), NoScratch, NoSchedule);
   return success();
 }

@@ -27,7 +27,7 @@ struct FuseAttentionPass : impl::FuseAttentionPassBase<FuseAttentionPass> {
       return;
     OpBuilder B(Rope);
     auto Fused = AttentionOp::create(
-        B, Rope.getLoc(), Rope.getResult().getType(), Op.getQ(),
+        B, fuseLocations({Op, Rope}), Rope.getResult().getType(), Op.getQ(),
         Op.getPositions(), Op.getSink(), Op.getWindow(), Op.getEntries(),
         Op.getIds(), Op.getScaleAttr(), Rope.getRopeAttr());
     takeTraceNames(Fused, {Rope.getResult()});

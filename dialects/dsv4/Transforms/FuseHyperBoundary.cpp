@@ -66,7 +66,10 @@ struct FuseHyperBoundaryPass
     if (usedBefore(*R, Mix, Old))
       return;
     OpBuilder B(R->Norm);
-    Location Loc = R->Norm.getLoc();
+    SmallVector<Operation *> Parts = {Mix, R->Pre, R->Norm};
+    if (Post)
+      Parts.insert(Parts.begin(), Post);
+    Location Loc = fuseLocations(Parts);
     Operation *Fused;
     if (Post)
       Fused = HcBoundaryOp::create(
@@ -93,9 +96,10 @@ struct FuseHyperBoundaryPass
       return;
     OpBuilder B(R->Norm);
     auto Fused = HcExitOp::create(
-        B, R->Norm.getLoc(), R->Norm.getResult().getType(), Post.getOut(),
-        Post.getStreams(), Post.getPost(), Post.getComb(), Mix.getFn(),
-        Mix.getScale(), Mix.getBase(), R->Norm.getWeight(), Mix.getHcEpsAttr(),
+        B, fuseLocations({Post, Mix, R->Pre, R->Norm}),
+        R->Norm.getResult().getType(), Post.getOut(), Post.getStreams(),
+        Post.getPost(), Post.getComb(), Mix.getFn(), Mix.getScale(),
+        Mix.getBase(), R->Norm.getWeight(), Mix.getHcEpsAttr(),
         Mix.getNormEpsAttr());
     replace(Fused, {R->Norm.getResult()}, {R->Norm, R->Pre, Mix, Post});
   }

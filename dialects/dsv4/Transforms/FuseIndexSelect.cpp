@@ -32,9 +32,9 @@ struct FuseIndexSelectPass
       return;
     OpBuilder B(TopK);
     auto Fused = IndexSelectOp::create(
-        B, TopK.getLoc(), TopK.getIds().getType(), Score.getQ(), Scale.getX(),
-        TopK.getPositions(), Score.getEntries(), TopK.getKAttr(),
-        Scale.getFactorAttr());
+        B, fuseLocations({Scale, Score, TopK}), TopK.getIds().getType(),
+        Score.getQ(), Scale.getX(), TopK.getPositions(), Score.getEntries(),
+        TopK.getKAttr(), Scale.getFactorAttr());
     takeTraceNames(Fused, {TopK.getIds()});
     TopK.getIds().replaceAllUsesWith(Fused.getIds());
     TopK.erase();

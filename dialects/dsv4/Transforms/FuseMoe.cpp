@@ -81,8 +81,13 @@ struct FuseMoePass : impl::FuseMoePassBase<FuseMoePass> {
                         : Value(getOperation().getBody().getArgument(0));
     Value Table = Hash ? Value(Hash.getTable())
                        : Value(cast<RouteTopKOp>(Route).getBias());
+    SmallVector<Operation *> Dead = {Add, Sum};
+    Dead.append(Routed.Parts);
+    Dead.append(Shared.Parts);
+    Dead.append({Route, Scores.getOperation(), Gate.getOperation()});
+    auto Parts = llvm::to_vector(llvm::reverse(Dead));
     auto Fused = MoeOp::create(
-        B, Add.getLoc(), Add.getResult().getType(), Gate.getX(), Tokens,
+        B, fuseLocations(Parts), Add.getResult().getType(), Gate.getX(), Tokens,
         Gate.getWeight(), Table, Routed.W1.getWeight(), Routed.W3.getWeight(),
         Routed.W2.getWeight(), Shared.W1.getWeight(), Shared.W3.getWeight(),
         Shared.W2.getWeight(),
@@ -91,10 +96,6 @@ struct FuseMoePass : impl::FuseMoePassBase<FuseMoePass> {
         Route->getAttrOfType<FloatAttr>("scale"), Routed.Swiglu.getLimitAttr());
     takeTraceNames(Fused, {Add.getResult()});
     Add.getResult().replaceAllUsesWith(Fused.getResult());
-    SmallVector<Operation *> Dead = {Add, Sum};
-    Dead.append(Routed.Parts);
-    Dead.append(Shared.Parts);
-    Dead.append({Route, Scores.getOperation(), Gate.getOperation()});
     for (Operation *Op : Dead)
       Op->erase();
     ++numFused;

@@ -41,10 +41,14 @@ struct FuseProjectionsPass
     SmallVector<Value> Weights, Old;
     SmallVector<Type> Types;
     SmallVector<bool> Quantized;
+    SmallVector<Operation *> Parts;
     for (const Projection &P : Group) {
       LinearOp Linear = P.Linear;
       Weights.push_back(Linear.getWeight());
       Old.push_back(Linear.getResult());
+      if (P.Quantize)
+        Parts.push_back(P.Quantize);
+      Parts.push_back(Linear);
       Types.push_back(Linear.getResult().getType());
       Quantized.push_back(bool(P.Quantize));
       // Weights have no operands, so they can always move up; never down,
@@ -54,8 +58,9 @@ struct FuseProjectionsPass
         Weight->moveBefore(First);
     }
     OpBuilder B(First);
-    auto Fused = StackedLinearOp::create(B, First.getLoc(), Types, X, Weights,
-                                         B.getDenseBoolArrayAttr(Quantized));
+    auto Fused =
+        StackedLinearOp::create(B, fuseLocations(Parts), Types, X, Weights,
+                                B.getDenseBoolArrayAttr(Quantized));
     takeTraceNames(Fused, Old);
     for (auto [From, To] : llvm::zip_equal(Old, Fused.getResults()))
       From.replaceAllUsesWith(To);

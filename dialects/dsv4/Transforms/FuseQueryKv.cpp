@@ -31,7 +31,7 @@ struct FuseQueryKvPass : impl::FuseQueryKvPassBase<FuseQueryKvPass> {
       return;
     OpBuilder B(Rope);
     auto Fused = QueryHeadsOp::create(
-        B, Rope.getLoc(), Rope.getResult().getType(), Norm.getX(),
+        B, fuseLocations({Norm, Rope}), Rope.getResult().getType(), Norm.getX(),
         Rope.getPositions(), Rope.getRopeAttr(), Norm.getEpsAttr());
     finish(Fused, Rope.getResult(), {Rope, Norm});
   }
@@ -45,10 +45,11 @@ struct FuseQueryKvPass : impl::FuseQueryKvPassBase<FuseQueryKvPass> {
         Rope.getRope().getDims() != int64_t(Quantize.getRopeDims()))
       return;
     OpBuilder B(Store);
-    auto Fused = StoreKvOp::create(B, Store.getLoc(), Store.getKv().getType(),
-                                   Norm.getX(), Norm.getWeight(),
-                                   Store.getPositions(), Store.getWindow(),
-                                   Rope.getRopeAttr(), Norm.getEpsAttr());
+    auto Fused = StoreKvOp::create(
+        B, fuseLocations({Norm, Rope, Quantize, Store}),
+        Store.getKv().getType(), Norm.getX(), Norm.getWeight(),
+        Store.getPositions(), Store.getWindow(), Rope.getRopeAttr(),
+        Norm.getEpsAttr());
     takeTraceNames(Fused, {Store.getKv()});
     for (Operation *Op : {Store.getOperation(), Quantize.getOperation(),
                           Rope.getOperation(), Norm.getOperation()})
@@ -62,9 +63,10 @@ struct FuseQueryKvPass : impl::FuseQueryKvPassBase<FuseQueryKvPass> {
     if (!Rope || Rope.getInverse())
       return;
     OpBuilder B(Quantize);
-    auto Fused = IndexQueryOp::create(
-        B, Quantize.getLoc(), Quantize.getResult().getType(), Rope.getX(),
-        Rope.getPositions(), Rope.getRopeAttr());
+    auto Fused =
+        IndexQueryOp::create(B, fuseLocations({Rope, Mixed, Quantize}),
+                             Quantize.getResult().getType(), Rope.getX(),
+                             Rope.getPositions(), Rope.getRopeAttr());
     finish(Fused, Quantize.getResult(), {Quantize, Mixed, Rope});
   }
 

@@ -31,4 +31,11 @@ void takeTraceNames(Operation *Op, ArrayRef<Value> Replaced) {
     Op->setAttr("trace", Builder(Op->getContext()).getStrArrayAttr(Names));
 }
 
+Location fuseLocations(ArrayRef<Operation *> Parts) {
+  SmallVector<Location> Locs;
+  for (Operation *Part : Parts)
+    Locs.push_back(Part->getLoc());
+  return FusedLoc::get(Parts.front()->getContext(), Locs);
+}
+
 } // namespace dsv4::graph

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What the fusion passes share: producers with a single use, and trace names
-// that survive on the results of fused ops.
+// and locations that survive on fused ops.
 
 #ifndef DSV4_DIALECTS_DSV4_TRANSFORMS_FUSION_H
 #define DSV4_DIALECTS_DSV4_TRANSFORMS_FUSION_H
@@ -27,6 +27,10 @@ llvm::StringRef traceName(mlir::Value V);
 /// Gives results the names of the values that they replace; a null value has
 /// none. Sets nothing if there is no name at all.
 void takeTraceNames(mlir::Operation *Op, llvm::ArrayRef<mlir::Value> Replaced);
+
+/// Where a fused op comes from: the locations of all its parts, so that a
+/// message about it names each of them.
+mlir::Location fuseLocations(llvm::ArrayRef<mlir::Operation *> Parts);
 
 } // namespace dsv4::graph
 

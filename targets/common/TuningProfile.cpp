@@ -53,7 +53,7 @@ public:
     if (node.is_number() && value && *value >= 0 && *value < 1e6)
       out = *value;
     else
-      fail(node, "expected a number of 0 or more");
+      fail(node, "expected a number from 0 to below 1000000");
     return true;
   }
 

@@ -20,6 +20,9 @@ config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.dsv4_binary_dir, "bin"), config.llvm_tools_dir,
      os.environ.get("PATH", "/usr/bin:/bin")])
 config.environment["LC_ALL"] = "C.UTF-8"
+# What scripts of several folders import.
+config.environment["PYTHONPATH"] = os.path.join(config.test_source_root,
+                                                "Inputs")
 # Sanitizer reports must fail a test even where it expects exit code 1.
 config.environment["ASAN_OPTIONS"] = "exitcode=99:detect_leaks=0"
 config.environment["UBSAN_OPTIONS"] = "print_stacktrace=1"

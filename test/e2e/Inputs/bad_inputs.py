@@ -15,14 +15,10 @@ import subprocess
 import sys
 import time
 
+import cases
+from cases import say
+
 checkpoint, work = sys.argv[1:3]
-failures = 0
-
-
-def say(name, ok, text):
-    global failures
-    failures += not ok
-    print(f"{name}: {'ok' if ok else 'FAILED'}: {text}")
 
 
 def run(command, **options):
@@ -290,8 +286,7 @@ def main():
                     os.path.join(work, "stopped")], 0.2,
                    os.path.join(work, "stopped"))
     executable_cases()
-    print(f"{failures} failed")
-    sys.exit(1 if failures else 0)
+    cases.finish()
 
 
 main()

@@ -12,15 +12,11 @@ import signal
 import subprocess
 import sys
 
+import cases
+from cases import say
+
 executable, work = sys.argv[1:3]
 paris = b"What is the capital of France?"
-failures = 0
-
-
-def say(name, ok, text):
-    global failures
-    failures += not ok
-    print(f"{name}: {'ok' if ok else 'FAILED'}: {text}")
 
 
 def chat(data, *flags, **options):
@@ -151,8 +147,7 @@ def main():
     end_cases()
     tokenizer_cases()
     self_test_case()
-    print(f"{failures} failed")
-    sys.exit(1 if failures else 0)
+    cases.finish()
 
 
 main()

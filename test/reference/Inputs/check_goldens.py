@@ -16,9 +16,7 @@ import statistics
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "e2e",
-                                "Inputs"))
-import tensors  # noqa: E402
+import tensors
 
 # NMSE that BF16 and F32 outputs may have when inputs are equal.
 BF16_BOUND, F32_BOUND = 2e-5, 1e-9

@@ -12,14 +12,10 @@ import struct
 import subprocess
 import sys
 
+import cases
+from cases import say
+
 checkpoint, work = sys.argv[1:3]
-failures = 0
-
-
-def say(name, ok, text):
-    global failures
-    failures += not ok
-    print(f"{name}: {'ok' if ok else 'FAILED'}: {text}")
 
 
 def case(name, code, words, *arguments, source=checkpoint, logits=None):
@@ -137,8 +133,7 @@ def main():
     checkpoint_cases()
     force_case()
     say("nothing written", not os.listdir(os.path.join(work, "out")), "")
-    print(f"{failures} failed")
-    sys.exit(1 if failures else 0)
+    cases.finish()
 
 
 main()

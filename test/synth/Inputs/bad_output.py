@@ -13,15 +13,11 @@ import subprocess
 import sys
 import time
 
+import cases
+from cases import say
+
 checkpoint, work = sys.argv[2:4]
 config = os.path.join(checkpoint, "config.json")
-failures = 0
-
-
-def say(name, ok, text):
-    global failures
-    failures += not ok
-    print(f"{name}: {'ok' if ok else 'FAILED'}: {text}")
 
 
 def synth(*arguments):
@@ -151,8 +147,7 @@ def main():
         interrupt_case("termination", make("there"), signal.SIGTERM, [])
         small_disk_cases()
         shutil.rmtree(work, ignore_errors=True)
-    print(f"{failures} failed")
-    sys.exit(1 if failures else 0)
+    cases.finish()
 
 
 main()

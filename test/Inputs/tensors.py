@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: dsv4c authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Reads and writes the small safetensors files of the end-to-end tests, with
+"""Reads and writes the small safetensors files of the tests, with
 the standard library alone."""
 import array
 import json

@@ -4,13 +4,13 @@
 // Where the time of a step goes: a table by phase, layers added up, and a trace
 // of one step.
 
+#include "runtime/base/part_file.h"
 #include "runtime/serve/bench_report.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 namespace dsv4::serve {
 namespace {
@@ -101,43 +101,33 @@ void printPhases(BenchFormat format, const dsv4_program &program,
 
 namespace {
 
-void printTrace(FILE *file, const dsv4_program &program,
+/// False where a line cannot be written.
+bool printTrace(int file, const dsv4_program &program,
                 const PhaseSample *samples) {
-  fputs("{\"displayTimeUnit\": \"ns\", \"traceEvents\": [\n", file);
+  bool isWhole =
+      dprintf(file, "{\"displayTimeUnit\": \"ns\", \"traceEvents\": [\n") > 0;
   int64_t zero = samples[0].start;
-  for (int64_t i = 0; i < program.num_phases; ++i) {
+  for (int64_t i = 0; i < program.num_phases && isWhole; ++i) {
     const dsv4_phase &phase = program.phases[i];
-    fprintf(file,
-            "%s{\"name\": \"%s\", \"cat\": \"%s\", \"ph\": \"X\", "
-            "\"ts\": %.3f, \"dur\": %.3f, \"pid\": 1, \"tid\": 1}",
-            i ? ",\n" : "", phase.name, phase.kind,
-            double(samples[i].start - zero) * 1e-3,
-            double(samples[i].last) * 1e-3);
+    isWhole = dprintf(file,
+                      "%s{\"name\": \"%s\", \"cat\": \"%s\", \"ph\": \"X\", "
+                      "\"ts\": %.3f, \"dur\": %.3f, \"pid\": 1, \"tid\": 1}",
+                      i ? ",\n" : "", phase.name, phase.kind,
+                      double(samples[i].start - zero) * 1e-3,
+                      double(samples[i].last) * 1e-3) > 0;
   }
-  fputs("\n]}\n", file);
+  return isWhole && dprintf(file, "\n]}\n") > 0;
 }
 
 } // namespace
 
 Status writeTrace(const char *path, const dsv4_program &program,
                   const PhaseSample *samples) {
-  // Under another name first: what was there stays until all is written.
-  static char temporary[4096 + 32];
-  if (snprintf(temporary, sizeof(temporary), "%s.%d.part", path, getpid()) >=
-      int(sizeof(temporary)))
-    return makeError(Code::InvalidArgument, "--trace: the path is too long");
-  FILE *file = fopen(temporary, "wx");
-  if (!file)
-    return makeSystemError(Code::Io, errno, "%s: cannot be written", temporary);
-  printTrace(file, program, samples);
-  bool failed = ferror(file);
-  failed |= fclose(file) != 0;
-  if (!failed && rename(temporary, path) == 0)
-    return okStatus();
-  Status status =
-      makeSystemError(Code::Io, errno, "%s: cannot be written", path);
-  unlink(temporary);
-  return status;
+  PartFile part;
+  DSV4_RETURN_IF_ERROR(part.open(path));
+  if (!printTrace(part.file(), program, samples))
+    return makeSystemError(Code::Io, errno, "%s: cannot be written", path);
+  return part.commit();
 }
 
 } // namespace dsv4::serve

@@ -137,14 +137,8 @@ Status openTokens(const char *path, TokenFile &file) {
   return parseTokens(path, (const char *)bytes, size, headerText, file);
 }
 
-Status LogitsWriter::open(const char *name, int64_t rows, int64_t columns) {
-  if (snprintf(path, sizeof(path), "%s", name) >= int(sizeof(path)) ||
-      snprintf(temporary, sizeof(temporary), "%s.%d.part", name, getpid()) >=
-          int(sizeof(temporary)))
-    return makeError(Code::InvalidArgument, "output path is too long");
-  file = ::open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (file < 0)
-    return makeSystemError(Code::Io, errno, "%s: cannot be written", temporary);
+Status LogitsWriter::open(const char *path, int64_t rows, int64_t columns) {
+  DSV4_RETURN_IF_ERROR(part.open(path));
   char header[256];
   int length = snprintf(header, sizeof(header) - 8,
                         "{\"logits\":{\"dtype\":\"F32\",\"shape\":[%lld,%lld],"
@@ -154,27 +148,12 @@ Status LogitsWriter::open(const char *name, int64_t rows, int64_t columns) {
   while (length % 8)
     header[length++] = ' ';
   uint64_t size = uint64_t(length);
-  DSV4_RETURN_IF_ERROR(writeAll(file, &size, 8));
-  return writeAll(file, header, size);
+  DSV4_RETURN_IF_ERROR(writeAll(part.file(), &size, 8));
+  return writeAll(part.file(), header, size);
 }
 
 Status LogitsWriter::append(const float *values, int64_t count) {
-  return writeAll(file, values, size_t(count) * 4);
-}
-
-Status LogitsWriter::commit() {
-  if (close(file) != 0 || rename(temporary, path) != 0)
-    return makeSystemError(Code::Io, errno, "%s: cannot be written", path);
-  file = -1;
-  return okStatus();
-}
-
-void LogitsWriter::discard() {
-  if (file < 0)
-    return;
-  close(file);
-  unlink(temporary);
-  file = -1;
+  return writeAll(part.file(), values, size_t(count) * 4);
 }
 
 } // namespace dsv4::serve

@@ -8,7 +8,7 @@
 #ifndef DSV4_RUNTIME_SERVE_SAFETENSORS_IO_H
 #define DSV4_RUNTIME_SERVE_SAFETENSORS_IO_H
 
-#include "runtime/base/status.h"
+#include "runtime/base/part_file.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,18 +23,16 @@ struct TokenFile {
 
 Status openTokens(const char *path, TokenFile &file);
 
-/// Writes beside the file that is wanted, under a name with the process's
-/// number, and renames at the end.
+/// Writes the logits row by row.
 class LogitsWriter {
 public:
   Status open(const char *path, int64_t rows, int64_t columns);
   Status append(const float *values, int64_t count);
-  Status commit();
-  void discard();
+  Status commit() { return part.commit(); }
+  void discard() { part.discard(); }
 
 private:
-  char temporary[4096] = "", path[4096] = "";
-  int file = -1;
+  PartFile part;
 };
 
 } // namespace dsv4::serve

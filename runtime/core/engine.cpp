@@ -114,7 +114,8 @@ Engine::Plan Engine::makePlan(const EngineOptions &options,
   p.scratch = r.add(uint64_t(p.scratchStride) * uint64_t(workerCount));
   p.addresses = r.add(uint64_t(root->num_operands) * sizeof(void *));
   p.lengths = r.add(uint64_t(slots) * sizeof(int64_t));
-  p.rows = r.add(6 * uint64_t(limits.max_step_tokens) * sizeof(int32_t));
+  p.rows =
+      r.add(NumColumns * uint64_t(limits.max_step_tokens) * sizeof(int32_t));
   p.extra = r.add(options.extraBytes);
   return p;
 }
@@ -168,6 +169,12 @@ Status Engine::takeMemory() {
   state = (char *)r.address(plan.state);
   lengths = (int64_t *)r.address(plan.lengths);
   rows = (int32_t *)r.address(plan.rows);
+  step.token = column(Token);
+  step.position = column(Position);
+  step.sequence = column(Sequence);
+  step.first_row = column(FirstRow);
+  step.end_row = column(EndRow);
+  step.output_row = column(OutputRow);
   Spaces spaces;
   spaces.weights = file.data;
   spaces.state = state;
@@ -261,20 +268,18 @@ Status Engine::checkParts(const StepPart *parts, int64_t numParts) const {
 
 /// Appends the rows of a part to the step.
 void Engine::addPart(const StepPart &part) {
-  int64_t most = root->limits.max_step_tokens, begin = step.tokens;
-  int32_t *token = rows, *position = rows + most, *sequence = rows + 2 * most;
-  int32_t *first = rows + 3 * most, *end = rows + 4 * most;
-  int32_t *output = rows + 5 * most;
-  int64_t start = lengths[part.slot];
+  int64_t begin = step.tokens, start = lengths[part.slot];
   for (int64_t i = 0; i < part.count; ++i) {
-    token[begin + i] = part.tokens[i];
-    position[begin + i] = int32_t(start + i);
-    sequence[begin + i] = int32_t(part.slot);
-    first[begin + i] = int32_t(begin);
-    end[begin + i] = int32_t(begin + part.count);
+    int64_t row = begin + i;
+    column(Token)[row] = part.tokens[i];
+    column(Position)[row] = int32_t(start + i);
+    column(Sequence)[row] = int32_t(part.slot);
+    column(FirstRow)[row] = int32_t(begin);
+    column(EndRow)[row] = int32_t(begin + part.count);
   }
   for (int64_t i = 0; i < part.outputs; ++i)
-    output[step.outputs + i] = int32_t(begin + part.count - part.outputs + i);
+    column(OutputRow)[step.outputs + i] =
+        int32_t(begin + part.count - part.outputs + i);
   step.tokens += part.count;
   step.outputs += part.outputs;
   int64_t last = start + part.count - 1;
@@ -287,14 +292,7 @@ Status Engine::feed(const StepPart *parts, int64_t numParts,
     return makeError(Code::InvalidArgument,
                      "a step takes tokens of one slot at least, got none");
   DSV4_RETURN_IF_ERROR(checkParts(parts, numParts));
-  int64_t most = root->limits.max_step_tokens;
   step.tokens = step.outputs = step.max_position = 0;
-  step.token = rows;
-  step.position = rows + most;
-  step.sequence = rows + 2 * most;
-  step.first_row = rows + 3 * most;
-  step.end_row = rows + 4 * most;
-  step.output_row = rows + 5 * most;
   for (int64_t i = 0; i < numParts; ++i)
     addPart(parts[i]);
   executor.run(step, samples);

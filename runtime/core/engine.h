@@ -87,6 +87,12 @@ public:
   Status restore(int64_t slot, const void *from, uint64_t bytes);
 
 private:
+  /// What dsv4_step says of each row, and the rows whose logits are wanted.
+  enum Column { Token, Position, Sequence, FirstRow, EndRow, OutputRow };
+  static constexpr int64_t NumColumns = OutputRow + 1;
+  int32_t *column(Column c) const {
+    return rows + int64_t(c) * root->limits.max_step_tokens;
+  }
   Status checkOptions(const EngineOptions &options);
   Status checkPart(const StepPart &part) const;
   Status checkParts(const StepPart *parts, int64_t numParts) const;
@@ -117,7 +123,7 @@ private:
   int workerCount = 1;
   int64_t *lengths = nullptr;
   char *state = nullptr;
-  int32_t *rows = nullptr; // six arrays of maxStepTokens
+  int32_t *rows = nullptr; // [NumColumns][maxStepTokens]
 };
 
 } // namespace dsv4

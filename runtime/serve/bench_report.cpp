@@ -156,10 +156,6 @@ void addLimits(const BenchTest &t, Row &row) {
   row.add(dots.rate * 1e-9, 3);
   row.add(dots.ceiling * 1e-9, 3);
   row.add(dots.percent, 2);
-  row.add(t.sequences);
-  row.add(meanOf(t, [&](int i) { return t.rate(i); }).average /
-              double(t.sequences),
-          6);
 }
 
 void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
@@ -197,6 +193,8 @@ void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
   row.add(ts.average, 6);
   row.add(ts.deviation, 6);
   addLimits(t, row);
+  row.add(t.sequences);
+  row.add(ts.average / double(t.sequences), 6);
 }
 
 void printJson(const Row &row, const BenchTest &t) {

@@ -37,6 +37,9 @@ struct Flags {
   text::SamplerParams sampler;
 };
 
+/// Sequences that the commands feed in one step, at most.
+inline constexpr int64_t maxTogether = 1024;
+
 /// A flag and where its value goes.
 struct FlagSpec {
   const char *name, *shortName; // "--temp", "-t" or null

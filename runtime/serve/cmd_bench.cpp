@@ -4,9 +4,9 @@
 // bench: speed in llama-bench's conventions. -p, -n, -d and -t take lists;
 // every combination of a prompt (pp) or generation (tg) test with a depth and a
 // thread count is repeated -r times; a generation can feed several sequences in
-// each step. Tokens are pseudo-random ids: routing then
-// spreads as it does for text of many kinds. Before and after each repetition
-// the machine's own limits are measured by the same workers.
+// each step. Tokens are pseudo-random ids: routing then spreads as it does for
+// text of many kinds. Before and after each repetition the machine's own limits
+// are measured by the same workers.
 
 #include "runtime/core/ceiling.h"
 #include "runtime/serve/bench_report.h"
@@ -20,8 +20,7 @@ namespace dsv4::serve {
 namespace {
 
 constexpr int MaxList = 32;
-constexpr int64_t MaxStep = 4096;      // tokens of one call
-constexpr int64_t MaxSequences = 1024; // of one call
+constexpr int64_t MaxStep = 4096; // tokens of one call
 
 struct List {
   int64_t values[MaxList];
@@ -102,8 +101,8 @@ Status prefill(Bench &bench, int64_t sequence, int64_t from, int64_t count,
 /// step.
 Status generate(Bench &bench, int64_t sequences, int64_t from, int64_t count,
                 PhaseSample *samples) {
-  static int32_t ids[MaxSequences];
-  static StepPart parts[MaxSequences];
+  static int32_t ids[maxTogether];
+  static StepPart parts[maxTogether];
   for (int64_t at = from; at < from + count && !interrupted(); ++at) {
     for (int64_t s = 0; s < sequences; ++s) {
       ids[s] = tokenOf(bench, s, at);
@@ -271,14 +270,14 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
   if (!readList(f.promptSizes, INT32_MAX, lists.prompts) ||
       !readList(f.genSizes, INT32_MAX, lists.gens) ||
       !readList(f.depths, INT32_MAX, lists.depths) ||
-      !readList(f.sequenceList, MaxSequences, lists.sequences) ||
+      !readList(f.sequenceList, maxTogether, lists.sequences) ||
       (f.threadList &&
        !readList(f.threadList, ThreadPool::MaxThreads, threads)))
     return failWith("bench: expected lists of numbers such as 128,512");
   for (int i = 0; i < lists.sequences.count; ++i)
     if (lists.sequences.values[i] < 1)
       return failWith("bench: expected 1 to %lld sequences, got %lld",
-                      (long long)MaxSequences,
+                      (long long)maxTogether,
                       (long long)lists.sequences.values[i]);
   BenchFormat format;
   if (f.repeat < 1 || f.repeat > maxRepeats ||

@@ -11,8 +11,6 @@ namespace dsv4::serve {
 
 namespace {
 
-constexpr int64_t MaxTogether = 1024; // sequences in one step
-
 /// Saves slot 0, forgets it, and goes on in another slot if there is one.
 Status moveSequence(Engine &engine, int64_t &slot) {
   void *snapshot = engine.extra();
@@ -22,13 +20,21 @@ Status moveSequence(Engine &engine, int64_t &slot) {
   return engine.restore(slot, snapshot, engine.snapshotBytes());
 }
 
+/// Tokens of a step that can all have logits.
+int64_t rowsOfStep(const Engine &engine) {
+  return engine.maxOutputs() < engine.maxStepTokens() ? engine.maxOutputs()
+                                                      : engine.maxStepTokens();
+}
+
+/// Tokens of each sequence in a step; 0: there are more sequences than rows.
+int64_t chunkOf(const Engine &engine, const Flags &flags) {
+  int64_t most = rowsOfStep(engine) / flags.sequences;
+  return flags.chunk > 0 && flags.chunk < most ? flags.chunk : most;
+}
+
 Status computeLogits(Engine &engine, const Flags &flags, const TokenFile &file,
                      LogitsWriter &writer) {
-  int64_t most = engine.maxOutputs() < engine.maxStepTokens()
-                     ? engine.maxOutputs()
-                     : engine.maxStepTokens();
-  int64_t chunk = flags.chunk > 0 && flags.chunk < most ? flags.chunk : most;
-  int64_t slot = 0;
+  int64_t chunk = chunkOf(engine, flags), slot = 0;
   for (int64_t at = 0; at < file.count;) {
     if (interrupted())
       return makeError(Code::Interrupted, "interrupted");
@@ -49,17 +55,13 @@ Status computeLogits(Engine &engine, const Flags &flags, const TokenFile &file,
 /// that a step has rows at many positions: the logits of the last one.
 Status computeTogether(Engine &engine, const Flags &flags,
                        const TokenFile &file, LogitsWriter &writer) {
-  static StepPart parts[MaxTogether];
-  int64_t most = engine.maxOutputs() < engine.maxStepTokens()
-                     ? engine.maxOutputs()
-                     : engine.maxStepTokens();
-  int64_t sequences = flags.sequences, chunk = most / sequences;
+  static StepPart parts[maxTogether];
+  int64_t sequences = flags.sequences, chunk = chunkOf(engine, flags);
   if (chunk < 1)
     return makeError(Code::InvalidArgument,
                      "logits: --sequences: a step takes %lld tokens, got %lld "
                      "sequences",
-                     (long long)most, (long long)sequences);
-  chunk = flags.chunk > 0 && flags.chunk < chunk ? flags.chunk : chunk;
+                     (long long)rowsOfStep(engine), (long long)sequences);
   int64_t chunks = (file.count + chunk - 1) / chunk;
   for (int64_t now = 0; now < chunks + sequences - 1; ++now) {
     if (interrupted())
@@ -111,9 +113,9 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
     return failWith("logits: expected --tokens FILE and -o FILE");
   if (f.chunk < 0)
     return failWith("logits: --chunk: expected at least 1 token");
-  if (f.sequences < 1 || f.sequences > MaxTogether)
+  if (f.sequences < 1 || f.sequences > maxTogether)
     return failWith("logits: --sequences: expected 1 to %lld, got %lld",
-                    (long long)MaxTogether, (long long)f.sequences);
+                    (long long)maxTogether, (long long)f.sequences);
   if (f.sequences > 1 && f.saveStateAt >= 0)
     return failWith("logits: --save-state-at is for one sequence; leave "
                     "--sequences out");

@@ -290,6 +290,9 @@ public:
   Vals forRange(Val Lo, Val Hi, int64_t Step, llvm::ArrayRef<Val> Init,
                 llvm::function_ref<Vals(Val I, llvm::ArrayRef<Val>)> Body);
   void ifThen(Val Cond, llvm::function_ref<void()> Then);
+  /// Body(N) for the N of 1 .. Most that `Count` is; none for other counts.
+  void ifOneOf(Val Count, int64_t Most,
+               llvm::function_ref<void(int64_t N)> Body);
   void ifElse(Val Cond, llvm::function_ref<void()> Then,
               llvm::function_ref<void()> Else);
   /// The same with results; named apart, or a lambda would fit both.

@@ -60,6 +60,12 @@ void KernelBuilder::ifThen(Val Cond, llvm::function_ref<void()> Then) {
   Then();
 }
 
+void KernelBuilder::ifOneOf(Val Count, int64_t Most,
+                            llvm::function_ref<void(int64_t)> Body) {
+  for (int64_t N = 1; N <= Most; ++N)
+    ifThen(Count == N, [&] { Body(N); });
+}
+
 void KernelBuilder::ifElse(Val Cond, llvm::function_ref<void()> Then,
                            llvm::function_ref<void()> Else) {
   auto If = scf::IfOp::create(B, Loc, Cond.value(), /*withElseRegion=*/true);

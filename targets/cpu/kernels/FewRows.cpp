@@ -37,7 +37,7 @@ public:
     K.forRange(K.c64(0), K.param(6), 1, [&](Val G) {
       Vals Chains = group(G);
       for (int64_t T = 0; T < Tiles; ++T)
-        addChains(G, T, Chains);
+        addToTotals(K, Chains, Tiles, T, scaleOf(G, T), K.param(3), K.param(4));
     });
   }
 
@@ -78,15 +78,11 @@ private:
       }
   }
 
-  void addChains(Val G, int64_t T, ArrayRef<Val> Chains) {
+  Val scaleOf(Val G, int64_t T) {
     Val From = K.param(1) + K.param(5) * T;
     if (Layout.format == TileFormat::Fp4)
       From = From + G * TileRows;
-    Val Scale = loadScale(K, Layout.format, From);
-    for (int64_t R = 0; R < Rows; ++R) {
-      Val At = K.param(3) + K.param(4) * T + R * 64;
-      K.store(fma(Chains[R * Tiles + T], Scale, K.loadVF(At, 64)), At, 64);
-    }
+    return loadScale(K, Layout.format, From);
   }
 
   KernelBuilder &K;
@@ -119,9 +115,8 @@ void needFewRows(KernelBuilder &K, TileLayout Layout, int64_t Tiles) {
   SmallVector<Val> Args;
   for (unsigned I = 0; I < 7; ++I)
     Args.push_back(K.param(I));
-  for (int64_t Rows = 1; Rows <= Most; ++Rows)
-    K.ifThen(K.param(7) == Rows,
-             [&] { K.call(stepName(Layout, Rows, Tiles), Args); });
+  K.ifOneOf(K.param(7), Most,
+            [&](int64_t Rows) { K.call(stepName(Layout, Rows, Tiles), Args); });
   K.endFunction();
 }
 

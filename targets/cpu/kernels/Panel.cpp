@@ -114,6 +114,14 @@ static Vals groupChains(KernelBuilder &K, int64_t Rows, int64_t Tiles,
       });
 }
 
+void addToTotals(KernelBuilder &K, ArrayRef<Val> Chains, int64_t Tiles,
+                 int64_t T, Val Scale, Val Totals, Val Stride) {
+  for (int64_t R = 0; R < int64_t(Chains.size()) / Tiles; ++R) {
+    Val At = Totals + Stride * T + R * 64;
+    K.store(fma(Chains[R * Tiles + T], Scale, K.loadVF(At, 64)), At, 64);
+  }
+}
+
 /// micro(weights, scales, inputs, totals, stride, groups)
 static void emitMicro(KernelBuilder &K, int64_t Rows, int64_t Tiles) {
   std::string Name = microName(Rows, Tiles);
@@ -126,10 +134,7 @@ static void emitMicro(KernelBuilder &K, int64_t Rows, int64_t Tiles) {
     Vals Chains = groupChains(K, Rows, Tiles, Weights, Inputs);
     for (int64_t T = 0; T < Tiles; ++T) {
       Val Scale = K.loadVF(K.param(1) + G * (Tiles * 64) + T * 64, 64);
-      for (int64_t R = 0; R < Rows; ++R) {
-        Val At = K.param(3) + K.param(4) * T + R * 64;
-        K.store(fma(Chains[R * Tiles + T], Scale, K.loadVF(At, 64)), At, 64);
-      }
+      addToTotals(K, Chains, Tiles, T, Scale, K.param(3), K.param(4));
     }
   });
   K.endFunction();
@@ -155,11 +160,10 @@ static void emitMultiply(KernelBuilder &K, int64_t Tiles) {
     Val Begin = I * Rows / Steps, Count = (I + 1) * Rows / Steps - Begin;
     Val Inputs = K.param(2) + Begin * (BlockK * inputBytes(wantedInput(K)));
     Val Totals = K.param(3) + Begin * 64;
-    for (int64_t R = 1; R <= Most; ++R)
-      K.ifThen(Count == R, [&] {
-        K.call(microName(R, Tiles), {K.param(0), K.param(1), Inputs, Totals,
-                                     K.param(4), K.param(5)});
-      });
+    K.ifOneOf(Count, Most, [&](int64_t R) {
+      K.call(microName(R, Tiles),
+             {K.param(0), K.param(1), Inputs, Totals, K.param(4), K.param(5)});
+    });
   });
   K.endFunction();
 }

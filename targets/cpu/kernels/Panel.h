@@ -46,6 +46,10 @@ void needPanelHelpers(KernelBuilder &K, TileLayout Layout, int64_t Tiles);
 void decodePanel(KernelBuilder &K, TileLayout Layout, int64_t Tiles, Val First,
                  Val I, int64_t Size, const Panel &P);
 
+/// Adds the chains ([rows][Tiles]) of one group of tile T to its totals.
+void addToTotals(KernelBuilder &K, llvm::ArrayRef<Val> Chains, int64_t Tiles,
+                 int64_t T, Val Scale, Val Totals, Val Stride);
+
 /// totals[tile][0 .. Rows) += inputs[0 .. Rows) x panel; P.totals is the first
 /// tile's, `Stride` the bytes between two tiles.
 void multiplyPanel(KernelBuilder &K, int64_t Tiles, Val Rows, Val Stride,

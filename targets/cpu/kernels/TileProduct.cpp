@@ -111,6 +111,11 @@ static void runDirect(KernelBuilder &K, const TileShape &Shape,
 // More rows
 //===----------------------------------------------------------------------===//
 
+/// Tiles that one call of the helpers takes: the last one of a matrix is alone.
+static int64_t tilesTogether(const TileShape &Shape) {
+  return Shape.rows == TileRows ? PanelTiles : 1;
+}
+
 static std::string blockName(const TileShape &Shape, int64_t Size) {
   std::string Name = std::string("block_") +
                      TileFormatNames[int(Shape.format)] + "_k" +
@@ -136,12 +141,13 @@ static void emitBlock(KernelBuilder &K, const TileShape &Shape, int64_t Size) {
       Body(K.param(0) + T * tileBytes(Shape.format, Shape.inner), Step, Here);
     });
   };
-  // Two tiles at once, and one that is left over.
-  auto Pairs = [&](auto Body) {
-    Val Even = Shape.rows == TileRows ? Tiles & -PanelTiles : K.c64(0);
-    if (Shape.rows == TileRows)
-      Sweep(K.c64(0), Even, PanelTiles, Body);
-    Sweep(Even, Tiles, 1, Body);
+  // As many tiles at once as can be, and then what is left over.
+  auto Together = [&](auto Body) {
+    int64_t Most = tilesTogether(Shape);
+    Val Even = Tiles & -Most;
+    Sweep(K.c64(0), Even, Most, Body);
+    if (Most > 1)
+      Sweep(Even, Tiles, 1, Body);
   };
   auto Lines = [&](Val First, int64_t Count, const Panel &Here) {
     multiplyLines(K, Layout, Count, First, I, Rows, Stride, Size, Here);
@@ -152,14 +158,15 @@ static void emitBlock(KernelBuilder &K, const TileShape &Shape, int64_t Size) {
   };
   if (int64_t Few = mostFewRows(K)) {
     K.ifElse(
-        Rows > Few, [&] { Pairs(Decoded); },
+        Rows > Few, [&] { Together(Decoded); },
         [&] {
           K.ifElse(
               Rows > FewRowsOfTwoTiles,
-              [&] { Sweep(K.c64(0), Tiles, 1, Lines); }, [&] { Pairs(Lines); });
+              [&] { Sweep(K.c64(0), Tiles, 1, Lines); },
+              [&] { Together(Lines); });
         });
   } else {
-    Pairs(Decoded);
+    Together(Decoded);
   }
   K.endFunction();
 }
@@ -231,8 +238,7 @@ void needTileProduct(KernelBuilder &K, const TileShape &Shape) {
     for (int64_t Tiles : {directTiles(K, Shape), int64_t(1)})
       emitDirect(K, Shape, Rows, Tiles);
   TileLayout Layout{Shape.format, Shape.inner};
-  for (int64_t Tiles = 1; Tiles <= (Shape.rows == TileRows ? PanelTiles : 1);
-       ++Tiles) {
+  for (int64_t Tiles = 1; Tiles <= tilesTogether(Shape); ++Tiles) {
     needPanelHelpers(K, Layout, Tiles);
     needFewRows(K, Layout, Tiles);
   }
@@ -248,8 +254,8 @@ void multiplyTiles(KernelBuilder &K, const TileShape &Shape,
   K.ifElse(
       Rows > DirectRows, [&] { runPanels(K, Shape, Run); },
       [&] {
-        K.ifThen(Rows == 1, [&] { runDirect(K, Shape, Run, 1); });
-        K.ifThen(Rows == 2, [&] { runDirect(K, Shape, Run, 2); });
+        K.ifOneOf(Rows, DirectRows,
+                  [&](int64_t N) { runDirect(K, Shape, Run, N); });
       });
 }
 

@@ -47,6 +47,9 @@ static cl::opt<int> Rounds("rounds", cl::init(7), cl::cat(Category),
                            cl::desc("measurements of each figure"));
 static cl::opt<int64_t> MicroRows("micro-rows", cl::init(0), cl::cat(Category),
                                   cl::desc("rows of the micro-kernel, 1 to 8"));
+static cl::opt<int64_t>
+    StreamTiles("stream-tiles", cl::init(0), cl::cat(Category),
+                cl::desc("tiles that one row meets together: 1, 2 or 4"));
 static cl::opt<DotForm>
     Dot("dot", cl::init(DotForm::Auto), cl::cat(Category),
         cl::desc("what dot products are made of"),
@@ -76,6 +79,7 @@ static llvm::Error measure(const TargetDesc &Machine, ThreadPool &Pool,
   Tuning Choice;
   Choice.dot = Dot;
   Choice.microRows = std::clamp<int64_t>(MicroRows, 0, 8);
+  Choice.streamTiles = StreamTiles;
   if (Prefetch)
     std::fill(std::begin(Choice.prefetchBytes), std::end(Choice.prefetchBytes),
               Prefetch);

@@ -23,20 +23,24 @@ public:
   /// Bytes that open() maps: larger than the caches of any machine so far.
   static constexpr uint64_t bufferBytes = uint64_t(1) << 30;
 
-  /// Maps and fills the buffer, and picks the fastest of a few ways to read it.
+  /// Ways of reading that are compared.
+  static constexpr int numPatterns = 7;
+
+  /// Maps and fills the buffer, and finds the two fastest ways to read it.
   /// `features` is the mask of dsv4_cpu_feature of the compiled program.
   /// OutOfMemory: no room for the buffer.
   Status open(ThreadPool &workers, uint32_t features);
   void close();
 
   /// Bytes per second that all workers together read from memory, over about
-  /// `duration` seconds of reading.
+  /// `duration` seconds of reading: the better of the two ways.
   double readBytes(double duration = 0.1);
 
   /// Multiply-adds per second of all workers together.
   double multiplyAdds(double duration = 0.05);
 
 private:
+  void rankPatterns();
   double readOnce(int pattern, uint64_t bytesEach);
   double dotsOnce(uint32_t mask, double duration, double known);
 
@@ -45,8 +49,9 @@ private:
   Reservation memory;
   char *buffer = nullptr;
   uint64_t cursor = 0; // where in its slice each worker goes on reading
-  int best = 0;        // pattern
-  double lastRate = 0, lastDots = 0;
+  int first = 0, second = 1;       // patterns
+  double rates[numPatterns] = {};  // of each pattern, when it was last used
+  double lastDots = 0;
   uint32_t dotFeatures = 0; // of the faster form
 };
 

@@ -64,10 +64,10 @@ inline void closeSublayer(const float *out, const float *streams,
                           int64_t c, int64_t hidden) {
   for (int64_t k = 0; k < c; ++k)
     for (int64_t d = 0; d < hidden; ++d) {
-      float t = 0;
+      float t = post[k] * out[d];
       for (int64_t j = 0; j < c; ++j)
         t = fma(comb[j * c + k], streams[j * hidden + d], t);
-      to[k * hidden + d] = roundBf16(fma(post[k], out[d], t));
+      to[k * hidden + d] = roundBf16(t);
     }
 }
 

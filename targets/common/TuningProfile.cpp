@@ -152,6 +152,9 @@ static bool readTop(Reader &reader, StringRef key, const toml::node &node,
   if (key == "micro_rows")
     return reader.integer(node, profile.tuning.microRows, "1 to 8",
                           [](int64_t v) { return v >= 1 && v <= 8; });
+  if (key == "stream_tiles")
+    return reader.integer(node, profile.tuning.streamTiles, "1, 2 or 4",
+                          [](int64_t v) { return v == 1 || v == 2 || v == 4; });
   if (key != "tiles")
     return false;
   reader.table(node, "[tiles]", "fp4, fp8, bf16 or f32",
@@ -171,8 +174,8 @@ llvm::Expected<TuningProfile> parseProfile(StringRef text, StringRef name) {
   TuningProfile profile;
   Reader reader(name);
   reader.table(parsed.table(), "the profile",
-               "target, date, machine, command, dot, micro_rows, [measured] or "
-               "[tiles.FORMAT]",
+               "target, date, machine, command, dot, micro_rows, stream_tiles, "
+               "[measured] or [tiles.FORMAT]",
                [&](StringRef key, const toml::node &node) {
                  return readTop(reader, key, node, profile);
                });
@@ -215,6 +218,8 @@ std::string printProfile(const TuningProfile &profile) {
                 profile.tuning.dot == DotForm::Bf16 ? "bf16" : "f32");
   if (profile.tuning.microRows)
     out << "micro_rows = " << profile.tuning.microRows << '\n';
+  if (profile.tuning.streamTiles)
+    out << "stream_tiles = " << profile.tuning.streamTiles << '\n';
   if (profile.threads) {
     out << "\n[measured]\n";
     out << "read_gbs_one_thread = " << llvm::format("%.1f", profile.readGBs1)

@@ -35,6 +35,9 @@ struct Tuning {
   DotForm dot = DotForm::Auto;
   /// Input rows of the micro-kernel for many rows: 1 to 8, or 0.
   int64_t microRows = 0;
+  /// Tiles that one or two input rows meet together, so many streams of
+  /// weights: 1, 2 or 4, or 0.
+  int64_t streamTiles = 0;
 };
 
 struct TuningProfile {

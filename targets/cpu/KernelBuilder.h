@@ -143,6 +143,8 @@ public:
   DotForm dotForm() const { return Choices.dot; }
   /// Input rows of the micro-kernel for many rows.
   int64_t microRows() const { return Choices.microRows; }
+  /// Tiles that one or two input rows meet together: 1, 2 or 4.
+  int64_t streamTiles() const { return Choices.streamTiles; }
   /// Distance of prefetches ahead of a tile's loads, in bytes; 0: none.
   int64_t prefetchBytes(TileFormat Format) const;
   mlir::OpBuilder &builder() { return B; }

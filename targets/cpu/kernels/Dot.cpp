@@ -42,9 +42,10 @@ Pair broadcastPair(KernelBuilder &K, Val Ptr, InputForm Form) {
 }
 
 Val dotPair(KernelBuilder &K, Val Chain, const Pair &A, const Pair &B) {
+  // The last operand can be a broadcast from memory: that is what A often is.
   if (A.both)
     return K.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", Chain.type(),
-                       {Chain, A.both, B.both});
+                       {Chain, B.both, A.both});
   return fma(A.even, B.even, fma(A.odd, B.odd, Chain));
 }
 
@@ -86,13 +87,20 @@ private:
     return select(I + Last < Layout.blocks(), K.c64(Distance), Beyond);
   }
 
-  /// Adds block I of `Size` k to the totals: as many groups at once as make
-  /// four chains per row, which hides the latency of the dot product.
+  /// Groups that advance in turns. One tile of FP4 alone has too few lines in a
+  /// group to hide the latency of its chain behind those of the next groups;
+  /// the other formats are read in the order of their lines.
+  int64_t groupsTogether(int64_t Size) const {
+    bool Many = IsStream && Layout.format == TileFormat::Fp4 &&
+                K.isa() >= IsaLevel::Avx512 && Size == BlockK;
+    return Many ? 4 / Tiles : 1;
+  }
+
+  /// Adds block I of `Size` k to the totals.
   Vals block(Val I, int64_t Size, ArrayRef<Val> Totals) {
     if (Distance)
       Ahead = aheadOf(I);
-    bool Few = IsStream && K.isa() >= IsaLevel::Avx512 && Size == BlockK;
-    int64_t Together = Few ? std::max<int64_t>(1, 4 / Tiles) : 1;
+    int64_t Together = groupsTogether(Size);
     Vals Out = K.forRange(K.c64(0), K.c64(Size / GroupK), Together, Totals,
                           [&](Val G, ArrayRef<Val> In) {
                             return groups(I, Size, G, Together, In);

@@ -12,9 +12,12 @@ using namespace mlir;
 namespace dsv4::cpu {
 
 /// With more rows a panel is the faster way: a multiply-add here takes its
-/// input from memory, and loads then are as scarce as multiply-adds.
+/// input from memory, and loads then are as scarce as multiply-adds. The dot
+/// instruction does two multiply-adds for a load.
 int64_t mostFewRows(KernelBuilder &K) {
-  return K.isa() >= IsaLevel::Avx512 ? 12 : 0;
+  if (K.isa() < IsaLevel::Avx512)
+    return 0;
+  return K.dotForm() == DotForm::Bf16 ? 16 : 12;
 }
 
 static std::string nameOf(const char *What, TileLayout Layout, int64_t Tiles) {
@@ -31,11 +34,14 @@ public:
   FewRowsStep(KernelBuilder &K, TileLayout Layout, int64_t Rows, int64_t Tiles)
       : K(K), Layout(Layout), Rows(Rows), Tiles(Tiles), Form(wantedInput(K)),
         PerLine(pairsPerLine(Layout.format)),
-        Ahead(K.prefetchBytes(Layout.format)) {}
+        Ahead(Layout.blockBytes()) {}
 
   void emit() {
     K.forRange(K.c64(0), K.param(6), 1, [&](Val G) {
       Vals Chains = group(G);
+      // Or LLVM would carry the totals over the groups in registers that the
+      // chains need, and spill.
+      K.keepOrder();
       for (int64_t T = 0; T < Tiles; ++T)
         addToTotals(K, Chains, Tiles, T, scaleOf(G, T), K.param(3), K.param(4));
     });
@@ -63,8 +69,7 @@ private:
     SmallVector<SmallVector<Pair, 4>> Weights;
     for (int64_t T = 0; T < Tiles; ++T) {
       Val Line = From + K.param(5) * T;
-      if (Ahead)
-        K.prefetch(Line + Ahead);
+      K.prefetch(Line + Ahead);
       Weights.push_back(loadPairs(K, Layout.format, Line, Layout.lineAlign()));
     }
     for (int64_t P = 0; P < PerLine; ++P)
@@ -90,7 +95,7 @@ private:
   int64_t Rows, Tiles;
   InputForm Form;
   int64_t PerLine;
-  int64_t Ahead; // bytes of prefetch beyond each line, or 0
+  int64_t Ahead; // bytes of prefetch beyond each line: this tile's next block
 };
 } // namespace
 

@@ -40,10 +40,10 @@ void closeChunk(KernelBuilder &K, const Mix &S, Val In, Val Out, Val Post,
     for (int64_t J = 0; J < S.C; ++J)
       X.push_back(K.loadBf16(In + I * 32 + J * S.D * 2, Lanes));
     for (int64_t To = 0; To < S.C; ++To) {
-      Val T = K.vf(0);
+      Val T = P[To] * Y;
       for (int64_t J = 0; J < S.C; ++J)
         T = fma(Mat[J * S.C + To], X[J], T);
-      K.storeBf16(Dst + I * 32 + To * S.D * 2, fma(P[To], Y, T));
+      K.storeBf16(Dst + I * 32 + To * S.D * 2, T);
     }
   });
 }

@@ -49,12 +49,12 @@ static void emitDecoder(KernelBuilder &K, TileLayout Layout, int64_t Tiles) {
   K.beginHelper(Name, {K.ptr(), K.ptr(), K.i64()});
   Val Lines = K.param(0), Weights = K.param(1);
   int64_t Step = Tiles * pairBytes(K), PerLine = pairsPerLine(Format);
-  int64_t Ahead = K.prefetchBytes(Format);
+  // The next block of this tile is wanted after this one of all others.
+  int64_t Ahead = Layout.blockBytes();
   K.forRange(K.c64(0), K.param(2), 1, [&](Val G) {
     for (int64_t L = 0; L < GroupK / 2 / PerLine; ++L) {
       Val Line = Lines + G * lineBytes(Format, GroupK) + L * LineBytes;
-      if (Ahead)
-        K.prefetch(Line + Ahead);
+      K.prefetch(Line + Ahead);
       auto Pairs = loadPairs(K, Format, Line, Layout.lineAlign());
       for (int64_t I = 0; I < PerLine; ++I)
         storePair(K, Pairs[I],

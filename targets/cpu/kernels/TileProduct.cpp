@@ -73,7 +73,7 @@ static void emitDirect(KernelBuilder &K, const TileShape &Shape, int64_t Rows,
 /// Tiles that one call takes: each input that is loaded meets all of them, so
 /// that inputs stay in the first cache beside the stream of weights.
 static int64_t directTiles(KernelBuilder &K, const TileShape &Shape) {
-  return K.isa() >= IsaLevel::Avx512 && Shape.rows == TileRows ? 4 : 1;
+  return Shape.rows == TileRows ? K.streamTiles() : 1;
 }
 
 /// All tiles of the run with the rows Lo .. Lo + Rows - 1.

@@ -86,13 +86,20 @@ TEST(CloseSublayer, FirstIndexOfTheMixIsTheSource) {
   EXPECT_EQ(To, (Floats{5, 10, 20 + 1, 40 + 2})); // stream 0 goes to stream 1
 }
 
-TEST(CloseSublayer, OutComesLastAndFused) {
-  // comb sums first: Big - Big, then post * out is not lost.
+TEST(CloseSublayer, OutComesFirstAndRounded) {
+  // post * out + Big loses the 1, Big - Big + post * out would not.
   Floats Out = {1}, X = {0x1p+24f, -0x1p+24f}, Post = {1, 0};
   Floats Comb = {1, 0, 1, 0}, To(2);
   num::closeSublayer(Out.data(), X.data(), Post.data(), Comb.data(), To.data(),
                      2, 1);
-  EXPECT_EQ(To[0], 1.0f);
+  EXPECT_EQ(To[0], 0.0f);
+  // The product alone is rounded: (1 + 2^-12)^2 - (1 + 2^-11) is lost.
+  Out = {1 + 0x1p-12f};
+  Post = {1 + 0x1p-12f, 0};
+  X = {-(1 + 0x1p-11f), 0};
+  num::closeSublayer(Out.data(), X.data(), Post.data(), Comb.data(), To.data(),
+                     2, 1);
+  EXPECT_EQ(To[0], 0.0f);
 }
 
 } // namespace

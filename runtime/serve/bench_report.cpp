@@ -246,8 +246,8 @@ double averageReadCeiling(const BenchTest &test) {
 }
 
 bool readBenchFormat(const char *name, BenchFormat &format) {
-  constexpr const char *names[] = {"md", "csv", "json", "jsonl"};
-  for (int i = 0; i < 4; ++i)
+  constexpr const char *names[] = {"md", "csv", "json", "jsonl", "ds4"};
+  for (int i = 0; i < 5; ++i)
     if (!strcmp(name, names[i])) {
       format = static_cast<BenchFormat>(i);
       return true;
@@ -293,6 +293,9 @@ void printBenchTest(BenchFormat format, const dsv4_program &program,
   case BenchFormat::JsonLines:
     printJson(row, test);
     putchar('\n');
+    break;
+  case BenchFormat::Ds4:
+    break;
   }
   fflush(stdout);
 }

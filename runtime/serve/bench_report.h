@@ -34,7 +34,8 @@ struct BenchTest {
   double rate(int i) const { return double(tokens()) / samples[i]; }
 };
 
-enum class BenchFormat { Markdown, Csv, Json, JsonLines };
+/// Ds4 is a table of its own: bench_frontiers.cpp.
+enum class BenchFormat { Markdown, Csv, Json, JsonLines, Ds4 };
 
 /// Of the repetitions; 0: not measured.
 double averageReadCeiling(const BenchTest &test);

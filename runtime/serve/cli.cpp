@@ -158,6 +158,12 @@ int64_t plannedContext(const dsv4_program &program, const Flags &flags) {
   return contextBlocks(tokens) * DSV4_CONTEXT_BLOCK;
 }
 
+uint64_t plannedSnapshot(const dsv4_program &program, const Flags &flags) {
+  int64_t blocks = contextBlocks(plannedContext(program, flags));
+  // Rounded generously: whole pages, and a header.
+  return uint64_t(evaluate(program.limits.state_bytes, blocks)) + 8192;
+}
+
 bool interrupted() { return signalled; }
 
 void catchInterrupts() {

@@ -22,12 +22,15 @@ enum ExitCode { Done = 0, Failed = 1, Usage = 2, Interrupted = 130 };
 
 /// Flags of all commands; each command says which it takes.
 struct Flags {
+  static constexpr int64_t notGiven = INT64_MIN;
+
   const char *prompt = nullptr, *file = nullptr, *system = nullptr;
   const char *tokens = nullptr, *output = nullptr, *format = "md";
   const char *weights = nullptr;
-  const char *promptSizes = "512", *genSizes = "128", *depths = "0";
-  const char *threadList = nullptr, *sequenceList = "1";
-  int64_t predict = -1, context = 0, sequences = 1, chunk = 0, repeat = 5;
+  const char *promptSizes = "512", *genSizes = "128", *depths = nullptr;
+  const char *threadList = nullptr, *sequenceList = nullptr;
+  int64_t predict = -1, context = 0, sequences = 1, chunk = 0;
+  int64_t repeat = notGiven;
   int64_t saveStateAt = -1;
   int threads = 0;
   bool raw = false, think = false, json = false, verbose = false;
@@ -66,6 +69,8 @@ EngineOptions engineOptions(const Flags &flags);
 /// what memory beside it is planned for. A --context that the engine will
 /// refuse counts as the compiled maximum.
 int64_t plannedContext(const dsv4_program &program, const Flags &flags);
+/// The most bytes that a snapshot of such an engine has.
+uint64_t plannedSnapshot(const dsv4_program &program, const Flags &flags);
 
 /// Set by Ctrl-C; a second one ends the process at once.
 bool interrupted();

@@ -132,11 +132,7 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
   EngineOptions options = engineOptions(f);
   if (f.saveStateAt >= 0) { // restored into another slot where there is one
     options.sequences = program.limits.max_sequences < 2 ? 1 : 2;
-    // Room for one snapshot, rounded generously.
-    options.extraBytes =
-        uint64_t(evaluate(program.limits.state_bytes,
-                          contextBlocks(plannedContext(program, f)))) +
-        8192;
+    options.extraBytes = plannedSnapshot(program, f);
   }
   Engine engine;
   Status status = engine.open(program, options);

@@ -314,6 +314,67 @@ TEST_F(CliTest, BenchSpeaksLikeLlamaBench) {
   EXPECT_NE(r.out.find(",\"16\",\"0\",\"0\",\""), std::string::npos) << r.out;
 }
 
+/// Rows of a CSV, header included.
+std::vector<std::vector<std::string>> readCsv(const std::string &text) {
+  std::vector<std::vector<std::string>> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream cells(line);
+    rows.emplace_back();
+    for (std::string cell; std::getline(cells, cell, ',');)
+      rows.back().push_back(cell);
+  }
+  return rows;
+}
+
+TEST_F(CliTest, BenchPrintsTheTableOfDs4Bench) {
+  // The context has room for the last frontier and its generation alone: state
+  // that is not restored to each frontier runs out of it.
+  Result r = run("bench -p 40,150,256 -n 100 -t 2 -o ds4");
+  ASSERT_EQ(r.code, 0) << r.err;
+  auto rows = readCsv(r.out);
+  ASSERT_EQ(rows.size(), 4u) << r.out;
+  EXPECT_EQ(r.out.substr(0, r.out.find('\n')),
+            "ctx_tokens,prefill_tokens,prefill_tps,gen_tokens,gen_tps,"
+            "gen_first_ms,gen_steady_tokens,gen_steady_tps,kvcache_bytes");
+  const char *contexts[] = {"40", "150", "256"};
+  const char *prefilled[] = {"40", "110", "106"};
+  int64_t blocks[] = {1, 2, 2};
+  for (size_t i = 0; i < 3; ++i) {
+    const std::vector<std::string> &row = rows[i + 1];
+    ASSERT_EQ(row.size(), 9u) << r.out;
+    EXPECT_EQ(row[0], contexts[i]);
+    EXPECT_EQ(row[1], prefilled[i]);
+    EXPECT_GT(std::stod(row[2]), 0);
+    EXPECT_EQ(row[3], "100");
+    // All tokens took as long as the first and the steady ones together.
+    double first = std::stod(row[5]), steady = 99e3 / std::stod(row[7]);
+    EXPECT_GT(first, 0);
+    EXPECT_NEAR(100e3 / std::stod(row[4]), first + steady,
+                0.01 * (first + steady));
+    EXPECT_EQ(row[6], "99");
+    EXPECT_EQ(row[8], std::to_string(64 + blocks[i] * 128 * 4));
+  }
+  r = run("bench -p 40 -n 1 -o ds4");
+  ASSERT_EQ(readCsv(r.out).size(), 2u) << r.err;
+  EXPECT_EQ(readCsv(r.out)[1][6], "0");
+  EXPECT_EQ(readCsv(r.out)[1][7], "0.00");
+}
+
+TEST_F(CliTest, BenchRefusesWhatTheTableOfDs4BenchHasNot) {
+  for (std::string wrong :
+       {"-d 0", "-s 1", "-r 5", "-t 1,2", "-n 0", "-n 8,9", "-p 0", "-p 9,9",
+        "-p 40,20", "-p 1000 -n 25", "-p 8 -n 8 -c 15", "--trace t",
+        "--profile-phases"}) {
+    Result r = run("bench -o ds4 " + wrong);
+    EXPECT_EQ(r.code, 2) << wrong << r.err;
+    std::string flag = wrong.substr(0, wrong.find(' '));
+    EXPECT_NE(r.err.find(flag), std::string::npos) << wrong << r.err;
+    EXPECT_TRUE(r.out.empty()) << wrong << r.out;
+  }
+  EXPECT_EQ(run("bench -p 1000 -n 24 -o ds4").code, 0);
+}
+
 TEST_F(CliTest, BenchSetsSpeedAgainstTheMachinesLimits) {
   Result r = run("bench -p 16 -n 0 -r 3 -o json");
   json test = json::parse(r.out)[0];

@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the measurements of bench share: an engine with the machine's limits
+// beside it, and the steps that are timed. Tokens are pseudo-random ids:
+// routing then spreads as it does for text of many kinds.
+
+#ifndef DSV4_RUNTIME_SERVE_BENCH_H
+#define DSV4_RUNTIME_SERVE_BENCH_H
+
+#include "runtime/core/ceiling.h"
+#include "runtime/serve/cli.h"
+
+#include <stdint.h>
+
+namespace dsv4::serve {
+
+/// Numbers of one flag.
+struct BenchList {
+  static constexpr int most = 32;
+  int64_t values[most];
+  int count = 0;
+
+  int64_t largest() const {
+    int64_t result = 0;
+    for (int i = 0; i < count; ++i)
+      result = values[i] > result ? values[i] : result;
+    return result;
+  }
+};
+
+struct BenchLists {
+  BenchList prompts, gens, depths, sequences, threads;
+};
+
+/// One thread count's engine, and what its tests measure beside the time.
+struct Bench {
+  Engine engine;
+  Ceiling ceiling;
+  bool hasCeiling = false;
+  PhaseSample *samples = nullptr; // [num_phases]
+  int64_t steps = 0;              // that samples add up
+  void *snapshot = nullptr;       // of snapshotBytes, where wanted
+
+  void clearSamples();
+
+  /// Feeds `count` tokens from position `from` to one sequence, in full steps;
+  /// the last token gets logits.
+  Status prefill(int64_t sequence, int64_t from, int64_t count,
+                 PhaseSample *samples = nullptr);
+  /// Adds `count` tokens from position `from` to each sequence, one of each in
+  /// a step.
+  Status generate(int64_t sequences, int64_t from, int64_t count,
+                  PhaseSample *samples = nullptr);
+};
+
+struct BenchNeeds {
+  int threads = 0;
+  int64_t sequences = 1;
+  uint64_t snapshotBytes = 0;
+};
+
+/// Opens what the tests of one thread count need.
+Status openBench(Bench &bench, const dsv4_program &program, const Flags &flags,
+                 const BenchNeeds &needs);
+void closeBench(Bench &bench);
+
+/// -o ds4: prompts are growing contexts of one sequence, a row for each.
+/// InvalidArgument: flags that do not go with it.
+Status runFrontiers(const dsv4_program &program, const Flags &flags,
+                    const BenchLists &lists);
+
+} // namespace dsv4::serve
+
+#endif // DSV4_RUNTIME_SERVE_BENCH_H

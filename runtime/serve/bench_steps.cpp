@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See bench.h.
+
+#include "runtime/serve/bench.h"
+
+#include <string.h>
+
+namespace dsv4::serve {
+
+namespace {
+
+constexpr int64_t MaxStep = 4096; // tokens of one call
+
+/// Token `at` of a sequence; each has its own.
+int32_t tokenOf(int64_t sequence, int64_t at, int64_t vocab) {
+  uint64_t x = uint64_t(at + sequence * 7919) * 0x9e3779b97f4a7c15ull;
+  x = (x ^ (x >> 31)) * 0xbf58476d1ce4e5b9ull;
+  return int32_t((x >> 33) % uint64_t(vocab));
+}
+
+} // namespace
+
+void Bench::clearSamples() {
+  memset(samples, 0, sizeof(*samples) * size_t(engine.program().num_phases));
+  steps = 0;
+}
+
+Status Bench::prefill(int64_t sequence, int64_t from, int64_t count,
+                      PhaseSample *to) {
+  static int32_t ids[MaxStep];
+  int64_t chunk = engine.maxStepTokens();
+  chunk = chunk < MaxStep ? chunk : MaxStep;
+  for (int64_t at = 0; at < count && !interrupted();) {
+    int64_t part = count - at < chunk ? count - at : chunk;
+    for (int64_t i = 0; i < part; ++i)
+      ids[i] = tokenOf(sequence, from + at + i, engine.vocab());
+    DSV4_RETURN_IF_ERROR(
+        engine.feed(sequence, ids, part, at + part == count, to));
+    steps += to != nullptr;
+    at += part;
+  }
+  return okStatus();
+}
+
+Status Bench::generate(int64_t sequences, int64_t from, int64_t count,
+                       PhaseSample *to) {
+  static int32_t ids[maxTogether];
+  static StepPart parts[maxTogether];
+  for (int64_t at = from; at < from + count && !interrupted(); ++at) {
+    for (int64_t s = 0; s < sequences; ++s) {
+      ids[s] = tokenOf(s, at, engine.vocab());
+      parts[s] = {s, &ids[s], 1, 1};
+    }
+    DSV4_RETURN_IF_ERROR(engine.feed(parts, sequences, to));
+    steps += to != nullptr;
+  }
+  return okStatus();
+}
+
+Status openBench(Bench &bench, const dsv4_program &program, const Flags &flags,
+                 const BenchNeeds &needs) {
+  EngineOptions options = engineOptions(flags);
+  options.sequences = needs.sequences;
+  options.threads = needs.threads;
+  options.pin = flags.noPin ? EngineOptions::Off : EngineOptions::On;
+  uint64_t sampleBytes = sizeof(PhaseSample) * uint64_t(program.num_phases);
+  options.extraBytes = sampleBytes + needs.snapshotBytes;
+  DSV4_RETURN_IF_ERROR(bench.engine.open(program, options));
+  char *extra = static_cast<char *>(bench.engine.extra());
+  bench.samples = reinterpret_cast<PhaseSample *>(extra);
+  bench.snapshot = extra + sampleBytes;
+  if (flags.noCeiling)
+    return okStatus();
+  Status status =
+      bench.ceiling.open(bench.engine.workers(), program.cpu_features);
+  bench.hasCeiling = status.isOk();
+  if (bench.hasCeiling)
+    return status;
+  bench.engine.close();
+  return makeError(status.code,
+                   "measuring the machine's limits: %s; use --no-ceiling",
+                   status.message);
+}
+
+void closeBench(Bench &bench) {
+  if (bench.hasCeiling)
+    bench.ceiling.close();
+  bench.engine.close();
+}
+
+} // namespace dsv4::serve

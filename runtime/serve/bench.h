@@ -9,6 +9,7 @@
 #define DSV4_RUNTIME_SERVE_BENCH_H
 
 #include "runtime/core/ceiling.h"
+#include "runtime/serve/bench_stats.h"
 #include "runtime/serve/cli.h"
 
 #include <stdint.h>
@@ -40,6 +41,7 @@ struct Bench {
   bool hasCeiling = false;
   PhaseSample *samples = nullptr; // [num_phases]
   int64_t steps = 0;              // that samples add up
+  StepTimes stepTimes;            // of generations
   void *snapshot = nullptr;       // of snapshotBytes, where wanted
 
   void clearSamples();
@@ -57,6 +59,7 @@ struct Bench {
 struct BenchNeeds {
   int threads = 0;
   int64_t sequences = 1;
+  int64_t steps = 0; // of a test whose times are wanted; fewer may be kept
   uint64_t snapshotBytes = 0;
 };
 

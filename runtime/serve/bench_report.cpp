@@ -7,32 +7,15 @@
 #include "runtime/serve/bench_report.h"
 
 #include "runtime/base/cpu_features.h"
+#include "runtime/serve/bench_stats.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 namespace dsv4::serve {
 namespace {
-
-struct Mean {
-  double average = 0, deviation = 0;
-};
-
-/// Average and sample deviation, as llama-bench reports them.
-template <class F> Mean meanOf(const BenchTest &test, F value) {
-  Mean m;
-  for (int i = 0; i < test.repeats; ++i)
-    m.average += value(i) / test.repeats;
-  double sum = 0;
-  for (int i = 0; i < test.repeats; ++i)
-    sum += (value(i) - m.average) * (value(i) - m.average);
-  if (test.repeats > 1)
-    m.deviation = __builtin_sqrt(sum / (test.repeats - 1));
-  return m;
-}
 
 constexpr const char *fieldNames[] = {"build_commit",
                                       "build_number",
@@ -64,10 +47,14 @@ constexpr const char *fieldNames[] = {"build_commit",
                                       "dot_ceiling_gmacs",
                                       "pct_dot_ceiling",
                                       "n_seq",
-                                      "avg_ts_per_seq"};
+                                      "avg_ts_per_seq",
+                                      "ttft_ms",
+                                      "tpot_ms_p50",
+                                      "tpot_ms_p99"};
 constexpr int numFields = sizeof(fieldNames) / sizeof(*fieldNames);
 
-/// A field's text, and whether JSON needs quotes around it.
+/// A field's text, and whether JSON needs quotes around it. Without text: a
+/// number that the test has not.
 struct Field {
   char text[512];
   bool isText;
@@ -85,6 +72,10 @@ struct Row {
   void add(int64_t value) {
     snprintf(fields[used].text, sizeof(fields[used].text), "%lld",
              (long long)value);
+    fields[used++].isText = false;
+  }
+  void addNone() {
+    fields[used].text[0] = 0;
     fields[used++].isText = false;
   }
   void add(double value, int digits) {
@@ -107,45 +98,6 @@ void printQuoted(const char *text, bool isJson) {
   putchar('"');
 }
 
-int bySize(const void *a, const void *b) {
-  double left = *static_cast<const double *>(a);
-  double right = *static_cast<const double *>(b);
-  return (left > right) - (left < right);
-}
-
-/// Sorts the values.
-double medianOf(double *values, int count) {
-  qsort(values, size_t(count), sizeof(*values), bySize);
-  return count % 2 ? values[count / 2]
-                   : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
-/// How near a test came to a limit: medians over the repetitions, each against
-/// the limit of its own moment.
-struct Against {
-  double rate = 0, ceiling = 0, percent = 0;
-};
-
-Against against(const BenchTest &t, double work, const double *ceilings) {
-  static double rates[maxRepeats], limits[maxRepeats], shares[maxRepeats];
-  for (int i = 0; i < t.repeats; ++i) {
-    rates[i] = work / t.samples[i];
-    limits[i] = ceilings[i];
-    shares[i] = ceilings[i] > 0 ? 100 * rates[i] / ceilings[i] : 0;
-  }
-  return {medianOf(rates, t.repeats), medianOf(limits, t.repeats),
-          medianOf(shares, t.repeats)};
-}
-
-Against againstReading(const BenchTest &t) {
-  return against(t, double(t.traffic.weightBytes + t.traffic.stateBytes),
-                 t.readCeiling);
-}
-
-Against againstDots(const BenchTest &t) {
-  return against(t, double(t.traffic.multiplyAdds), t.dotCeiling);
-}
-
 void addLimits(const BenchTest &t, Row &row) {
   Against read = againstReading(t), dots = againstDots(t);
   row.add(t.traffic.weightBytes / t.tokens());
@@ -156,6 +108,21 @@ void addLimits(const BenchTest &t, Row &row) {
   row.add(dots.rate * 1e-9, 3);
   row.add(dots.ceiling * 1e-9, 3);
   row.add(dots.percent, 2);
+}
+
+/// Time to the first token: from the prompt's first step to the logits of its
+/// last token, all repetitions' median; reading text and sampling are not in
+/// it. Time per output token: of a step, which gives each sequence one.
+void addLatencies(const BenchTest &t, Row &row) {
+  if (t.prompt) {
+    row.add(medianSeconds(t) * 1e3, 6);
+    row.addNone();
+    row.addNone();
+    return;
+  }
+  row.addNone();
+  row.add(t.stepP50 * 1e3, 6);
+  row.add(t.stepP99 * 1e3, 6);
 }
 
 void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
@@ -195,6 +162,7 @@ void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
   addLimits(t, row);
   row.add(t.sequences);
   row.add(ts.average / double(t.sequences), 6);
+  addLatencies(t, row);
 }
 
 void printJson(const Row &row, const BenchTest &t) {
@@ -204,7 +172,7 @@ void printJson(const Row &row, const BenchTest &t) {
     if (row.fields[i].isText)
       printQuoted(row.fields[i].text, true);
     else
-      fputs(row.fields[i].text, stdout);
+      fputs(*row.fields[i].text ? row.fields[i].text : "null", stdout);
     fputs(", ", stdout);
   }
   fputs("\"samples_ns\": [", stdout);
@@ -232,11 +200,13 @@ void printMarkdown(const dsv4_program &p, const BenchTest &t) {
          ts.deviation);
   Against read = againstReading(t), dots = againstDots(t);
   if (read.ceiling > 0)
-    printf(" %.2f | %.1f %% of %.1f | %.1f | %.1f %% of %.1f |\n",
+    printf(" %.2f | %.1f %% of %.1f | %.1f | %.1f %% of %.1f |",
            read.rate * 1e-9, read.percent, read.ceiling * 1e-9,
            dots.rate * 1e-9, dots.percent, dots.ceiling * 1e-9);
   else
-    printf(" %.2f | | %.1f | |\n", read.rate * 1e-9, dots.rate * 1e-9);
+    printf(" %.2f | | %.1f | |", read.rate * 1e-9, dots.rate * 1e-9);
+  double bytes = double(t.traffic.weightBytes + t.traffic.stateBytes);
+  printf(" %.3f MB |\n", bytes * 1e-6 / double(t.tokens()));
 }
 
 } // namespace
@@ -257,11 +227,12 @@ bool readBenchFormat(const char *name, BenchFormat &format) {
 
 void printBenchHeader(BenchFormat format) {
   if (format == BenchFormat::Markdown)
-    fputs("| model | size | backend | threads | test | t/s | GB/s "
-          "| of the read limit | G mul-add/s | of the dot limit |\n"
-          "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: "
-          "|\n",
-          stdout);
+    fputs(
+        "| model | size | backend | threads | test | t/s | GB/s "
+        "| of the read limit | G mul-add/s | of the dot limit | bytes/token |\n"
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: "
+        "| ---: |\n",
+        stdout);
   if (format == BenchFormat::Csv)
     for (int i = 0; i < numFields; ++i)
       printf("%s%s", fieldNames[i], i + 1 < numFields ? "," : "\n");

@@ -23,6 +23,8 @@ struct BenchTest {
   int threads;
   double samples[maxRepeats]; // seconds
   int repeats;
+  /// Of single steps of a generation, over all repetitions; 0 for a prompt.
+  double stepP50, stepP99; // seconds
   /// What all repetitions do each: bytes read, and useful multiply-adds.
   Traffic traffic;
   /// The machine's limits beside each repetition, measured before and after it:

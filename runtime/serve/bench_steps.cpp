@@ -53,7 +53,9 @@ Status Bench::generate(int64_t sequences, int64_t from, int64_t count,
       ids[s] = tokenOf(s, at, engine.vocab());
       parts[s] = {s, &ids[s], 1, 1};
     }
+    double start = seconds();
     DSV4_RETURN_IF_ERROR(engine.feed(parts, sequences, to));
+    stepTimes.add(seconds() - start);
     steps += to != nullptr;
   }
   return okStatus();
@@ -66,11 +68,15 @@ Status openBench(Bench &bench, const dsv4_program &program, const Flags &flags,
   options.threads = needs.threads;
   options.pin = flags.noPin ? EngineOptions::Off : EngineOptions::On;
   uint64_t sampleBytes = sizeof(PhaseSample) * uint64_t(program.num_phases);
-  options.extraBytes = sampleBytes + needs.snapshotBytes;
+  int64_t places =
+      needs.steps < StepTimes::mostRoom ? needs.steps : StepTimes::mostRoom;
+  uint64_t timeBytes = sizeof(double) * uint64_t(places);
+  options.extraBytes = sampleBytes + timeBytes + needs.snapshotBytes;
   DSV4_RETURN_IF_ERROR(bench.engine.open(program, options));
   char *extra = static_cast<char *>(bench.engine.extra());
   bench.samples = reinterpret_cast<PhaseSample *>(extra);
-  bench.snapshot = extra + sampleBytes;
+  bench.stepTimes.open(reinterpret_cast<double *>(extra + sampleBytes), places);
+  bench.snapshot = extra + sampleBytes + timeBytes;
   if (flags.noCeiling)
     return okStatus();
   Status status =

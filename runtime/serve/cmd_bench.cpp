@@ -68,6 +68,7 @@ Status runTest(Bench &bench, BenchTest &test, bool isProfiled) {
   for (int64_t i = 0; i < bench.engine.program().num_phases; ++i)
     test.traffic.add(bench.samples[i].traffic);
   bench.clearSamples();
+  bench.stepTimes.start(test.gen * test.repeats);
   Limits before = measureLimits(bench);
   for (int i = 0; i < test.repeats && !interrupted(); ++i) {
     DSV4_RETURN_IF_ERROR(repeatOnce(
@@ -79,6 +80,8 @@ Status runTest(Bench &bench, BenchTest &test, bool isProfiled) {
   }
   if (interrupted())
     return makeError(Code::Interrupted, "interrupted");
+  test.stepP50 = bench.stepTimes.percentile(50);
+  test.stepP99 = bench.stepTimes.percentile(99);
   return okStatus();
 }
 
@@ -91,6 +94,7 @@ Status runThreads(const dsv4_program &program, const Flags &f,
   BenchNeeds needs;
   needs.threads = threads;
   needs.sequences = lists.sequences.largest();
+  needs.steps = lists.gens.largest() * f.repeat;
   DSV4_RETURN_IF_ERROR(openBench(bench, program, f, needs));
   Status status = okStatus();
   auto measure = [&](int64_t prompt, int64_t gen, int64_t depth,

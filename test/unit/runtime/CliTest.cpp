@@ -314,6 +314,41 @@ TEST_F(CliTest, BenchSpeaksLikeLlamaBench) {
   EXPECT_NE(r.out.find(",\"16\",\"0\",\"0\",\""), std::string::npos) << r.out;
 }
 
+TEST_F(CliTest, BenchSaysHowLongATokenTakes) {
+  Result r = run("bench -p 40 -n 5 -d 0,8 -r 4 -s 1,2 --no-ceiling -o json");
+  ASSERT_EQ(r.code, 0) << r.err;
+  for (const json &test : json::parse(r.out)) {
+    std::vector<double> took = test["samples_ns"];
+    std::sort(took.begin(), took.end());
+    if (test["n_prompt"] == 40) {
+      EXPECT_NEAR(test["ttft_ms"], (took[1] + took[2]) / 2e6, 1e-5);
+      EXPECT_TRUE(test["tpot_ms_p50"].is_null());
+      EXPECT_TRUE(test["tpot_ms_p99"].is_null());
+      continue;
+    }
+    EXPECT_TRUE(test["ttft_ms"].is_null());
+    // Half of the steps take as long as the median or less, and the slowest,
+    // which it is among 20 steps, fits into its repetition.
+    double median = test["tpot_ms_p50"], slowest = test["tpot_ms_p99"];
+    EXPECT_GT(median, 0);
+    EXPECT_GE(slowest, median);
+    double all = 0;
+    for (double ns : took)
+      all += ns * 1e-6;
+    EXPECT_LE(10 * median + slowest, all + 1e-4);
+    EXPECT_LE(slowest, took[3] * 1e-6 + 1e-6);
+    EXPECT_GE(slowest, took[0] * 1e-6 / 10);
+  }
+  r = run("bench -p 8 -n 2 -r 1 --no-ceiling -o csv");
+  EXPECT_NE(r.out.find(",avg_ts_per_seq,ttft_ms,tpot_ms_p50,tpot_ms_p99"),
+            std::string::npos)
+      << r.out;
+  r = run("bench -p 0 -n 2 -r 1 -s 1,2 --no-ceiling");
+  EXPECT_NE(r.out.find("| of the dot limit | bytes/token |\n"),
+            std::string::npos);
+  EXPECT_NE(r.out.find(" | 0.000 MB |\n"), std::string::npos) << r.out;
+}
+
 /// Rows of a CSV, header included.
 std::vector<std::vector<std::string>> readCsv(const std::string &text) {
   std::vector<std::vector<std::string>> rows;

@@ -5,9 +5,13 @@
 
 #include "runtime/base/memory.h"
 
+#include "runtime/base/read_text.h"
 #include "runtime/base/system_limits.h"
 
 #include <errno.h>
+#include <initializer_list>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 namespace dsv4 {
@@ -16,6 +20,17 @@ uint64_t availableMemory() {
   MemoryLimits limits = readMemoryLimits();
   return limits.available < limits.addressSpace ? limits.available
                                                 : limits.addressSpace;
+}
+
+uint64_t anonymousBytes(const char *root) {
+  char text[4096];
+  if (!readText(root, "/proc/self/status", text, sizeof(text)))
+    return 0;
+  uint64_t bytes = 0;
+  for (const char *key : {"\nRssAnon:", "\nVmSwap:"})
+    if (const char *at = strstr(text, key))
+      bytes += strtoull(at + strlen(key), nullptr, 10) << 10;
+  return bytes;
 }
 
 size_t Reservation::add(uint64_t bytes) {

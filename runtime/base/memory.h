@@ -20,6 +20,12 @@ namespace dsv4 {
 /// system_limits.h reads.
 uint64_t availableMemory();
 
+/// Anonymous memory that this process has, in RAM or swapped out; 0 where the
+/// kernel does not say. Pages of files are not in it. Kernels before 6.16 count
+/// in batches: some hundred KiB for each processor may be missing. `root` is
+/// put before /proc (tests).
+uint64_t anonymousBytes(const char *root = "");
+
 /// Collects sizes, then hands out addresses in the same order.
 class Reservation {
 public:

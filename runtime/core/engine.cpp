@@ -33,10 +33,6 @@ uint64_t snapshotHash(const SnapshotHeader &header, const void *state) {
   return xxh64(state, header.bytes, seed);
 }
 
-int64_t roundUp(int64_t value, int64_t to) {
-  return (value + to - 1) / to * to;
-}
-
 /// What a snapshot belongs to: the model, its weights, and the layout of a
 /// sequence's state.
 uint64_t programHash(const dsv4_program &program, const WeightsFile &weights) {
@@ -98,33 +94,15 @@ Status Engine::openWeights(const EngineOptions &options) {
   return isChecked ? verifyWeights() : okStatus();
 }
 
-Engine::Plan Engine::makePlan(const EngineOptions &options,
-                              int64_t tokens) const {
-  const dsv4_limits &limits = root->limits;
-  int64_t blocks = contextBlocks(tokens);
-  Plan p;
-  p.context = blocks * DSV4_CONTEXT_BLOCK;
-  // Whole pages, so that reset() can give a slot's memory back.
-  p.stateStride = roundUp(evaluate(limits.state_bytes, blocks), 4096);
-  p.scratchStride = roundUp(evaluate(limits.scratch_bytes, blocks), 4096);
-  p.bufferBytes = uint64_t(evaluate(limits.buffer_bytes, blocks));
-  Reservation &r = p.reservation;
-  p.state = r.add(uint64_t(p.stateStride) * uint64_t(slots));
-  p.buffers = r.add(p.bufferBytes);
-  p.scratch = r.add(uint64_t(p.scratchStride) * uint64_t(workerCount));
-  p.addresses = r.add(uint64_t(root->num_operands) * sizeof(void *));
-  p.lengths = r.add(uint64_t(slots) * sizeof(int64_t));
-  p.rows =
-      r.add(NumColumns * uint64_t(limits.max_step_tokens) * sizeof(int32_t));
-  p.extra = r.add(options.extraBytes);
-  return p;
+MemoryPlan Engine::makePlan(const EngineOptions &options,
+                            int64_t tokens) const {
+  return planMemory(*root, {tokens, slots, workerCount, options.extraBytes});
 }
 
-Status Engine::checkMemory(const Plan &p) const {
+Status Engine::checkMemory(const MemoryPlan &p) const {
   MemoryLimits limits = readMemoryLimits();
   uint64_t weights = uint64_t(root->limits.weight_bytes);
-  uint64_t state = uint64_t(p.stateStride) * uint64_t(slots);
-  uint64_t needed = p.reservation.bytes();
+  uint64_t state = p.stateBytes, needed = p.bytes();
   // Mapped weights are page cache: they take address space, and memory only as
   // far as there is some. Stacks and alignment take address space too.
   uint64_t mapped = needed + weights + Reservation::alignment +
@@ -149,7 +127,7 @@ Status Engine::checkMemory(const Plan &p) const {
 }
 
 /// Chooses the context, before anything is mapped.
-Status Engine::planMemory(const EngineOptions &options) {
+Status Engine::chooseContext(const EngineOptions &options) {
   int64_t tokens = options.context ? options.context : root->limits.max_context;
   plan = makePlan(options, tokens);
   Status status = checkMemory(plan);
@@ -194,7 +172,7 @@ Status Engine::open(const dsv4_program &program, const EngineOptions &options) {
   bool isPinned = options.pin == EngineOptions::Auto
                       ? workerCount >= cores
                       : options.pin == EngineOptions::On;
-  DSV4_RETURN_IF_ERROR(planMemory(options));
+  DSV4_RETURN_IF_ERROR(chooseContext(options));
   DSV4_RETURN_IF_ERROR(pool.start(workerCount, isPinned));
   Status status = openWeights(options);
   if (status.isOk())

@@ -8,8 +8,8 @@
 #ifndef DSV4_RUNTIME_CORE_ENGINE_H
 #define DSV4_RUNTIME_CORE_ENGINE_H
 
-#include "runtime/base/memory.h"
 #include "runtime/core/executor.h"
+#include "runtime/core/memory_plan.h"
 #include "runtime/core/weights_file.h"
 
 namespace dsv4 {
@@ -56,7 +56,8 @@ public:
   ThreadPool &workers() { return pool; }
   Executor &phases() { return executor; }
   void *extra() const { return plan.reservation.address(plan.extra); }
-  uint64_t reservedBytes() const { return plan.reservation.bytes(); }
+  uint64_t reservedBytes() const { return plan.bytes(); }
+  const MemoryPlan &memoryPlan() const { return plan; }
 
   /// Tokens that slot holds.
   int64_t length(int64_t slot) const { return lengths[slot]; }
@@ -87,9 +88,8 @@ public:
   Status restore(int64_t slot, const void *from, uint64_t bytes);
 
 private:
-  /// What dsv4_step says of each row, and the rows whose logits are wanted.
   enum Column { Token, Position, Sequence, FirstRow, EndRow, OutputRow };
-  static constexpr int64_t NumColumns = OutputRow + 1;
+  static_assert(OutputRow + 1 == numStepColumns);
   int32_t *column(Column c) const {
     return rows + int64_t(c) * root->limits.max_step_tokens;
   }
@@ -99,31 +99,22 @@ private:
   void addPart(const StepPart &part);
   Status openWeights(const EngineOptions &options);
   Status verifyWeights();
-  /// Sizes and offsets of everything for this context.
-  struct Plan {
-    Reservation reservation;
-    int64_t context = 0; // rounded up to whole blocks
-    int64_t stateStride = 0, scratchStride = 0;
-    uint64_t bufferBytes = 0;
-    size_t state = 0, buffers = 0, scratch = 0, addresses = 0, lengths = 0;
-    size_t rows = 0, extra = 0;
-  };
-  Plan makePlan(const EngineOptions &options, int64_t tokens) const;
-  Status checkMemory(const Plan &plan) const;
-  Status planMemory(const EngineOptions &options);
+  MemoryPlan makePlan(const EngineOptions &options, int64_t tokens) const;
+  Status checkMemory(const MemoryPlan &plan) const;
+  Status chooseContext(const EngineOptions &options);
   Status takeMemory();
 
   const dsv4_program *root = nullptr;
   WeightsFile file;
   ThreadPool pool;
   Executor executor;
-  Plan plan;
+  MemoryPlan plan;
   dsv4_step step = {};
   int64_t slots = 1;
   int workerCount = 1;
   int64_t *lengths = nullptr;
   char *state = nullptr;
-  int32_t *rows = nullptr; // [NumColumns][maxStepTokens]
+  int32_t *rows = nullptr; // [numStepColumns][maxStepTokens]
 };
 
 } // namespace dsv4

@@ -44,7 +44,13 @@ struct Bench {
   StepTimes stepTimes;            // of generations
   void *snapshot = nullptr;       // of snapshotBytes, where wanted
 
+  MemoryUse memory;
+  /// Anonymous bytes that are not the engine's.
+  uint64_t foreignBytes = 0;
+
   void clearSamples();
+  /// Looks at the memory that the process has now.
+  void measureMemory();
 
   /// Feeds `count` tokens from position `from` to one sequence, in full steps;
   /// the last token gets logits.

@@ -9,6 +9,7 @@
 #include "runtime/base/cpu_features.h"
 #include "runtime/serve/bench_stats.h"
 
+#include <initializer_list>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -50,7 +51,13 @@ constexpr const char *fieldNames[] = {"build_commit",
                                       "avg_ts_per_seq",
                                       "ttft_ms",
                                       "tpot_ms_p50",
-                                      "tpot_ms_p99"};
+                                      "tpot_ms_p99",
+                                      "plan_bytes",
+                                      "plan_state_bytes",
+                                      "plan_buffer_bytes",
+                                      "plan_scratch_bytes",
+                                      "plan_rest_bytes",
+                                      "anon_peak_bytes"};
 constexpr int numFields = sizeof(fieldNames) / sizeof(*fieldNames);
 
 /// A field's text, and whether JSON needs quotes around it. Without text: a
@@ -125,6 +132,15 @@ void addLatencies(const BenchTest &t, Row &row) {
   row.add(t.stepP99 * 1e3, 6);
 }
 
+void addMemory(const MemoryUse &m, Row &row) {
+  for (uint64_t bytes : {m.planned, m.state, m.buffers, m.scratch, m.rest})
+    row.add(int64_t(bytes));
+  if (m.peak)
+    row.add(int64_t(m.peak));
+  else
+    row.addNone();
+}
+
 void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
   char cpu[64], file[512], when[32] = "";
   cpuName(cpu, sizeof(cpu));
@@ -163,6 +179,7 @@ void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
   row.add(t.sequences);
   row.add(ts.average / double(t.sequences), 6);
   addLatencies(t, row);
+  addMemory(t.memory, row);
 }
 
 void printJson(const Row &row, const BenchTest &t) {
@@ -271,9 +288,30 @@ void printBenchTest(BenchFormat format, const dsv4_program &program,
   fflush(stdout);
 }
 
-void printBenchFooter(BenchFormat format) {
+void MemoryUse::setPlan(const MemoryPlan &plan) {
+  planned = plan.bytes();
+  state = plan.stateBytes;
+  buffers = plan.bufferBytes;
+  scratch = plan.scratchBytes;
+  rest = plan.restBytes();
+}
+
+void printBenchFooter(BenchFormat format, const MemoryUse *memory, int count) {
   if (format == BenchFormat::Json)
     fputs("\n]\n", stdout);
+  if (format != BenchFormat::Markdown)
+    return;
+  auto mib = [](uint64_t bytes) { return double(bytes) / (1 << 20); };
+  for (const MemoryUse *m = memory; m < memory + count; ++m) {
+    printf("\nmemory with %d threads: %.2f MiB planned (state %.2f, buffers "
+           "%.2f, scratch %.2f, rest %.2f); ",
+           m->threads, mib(m->planned), mib(m->state), mib(m->buffers),
+           mib(m->scratch), mib(m->rest));
+    if (m->peak)
+      printf("%.2f MiB measured (anonymous, at most)\n", mib(m->peak));
+    else
+      fputs("not measured: /proc/self/status has no RssAnon\n", stdout);
+  }
 }
 
 } // namespace dsv4::serve

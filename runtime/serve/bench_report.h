@@ -9,12 +9,27 @@
 
 #include "runtime/abi/program.h"
 #include "runtime/core/executor.h"
+#include "runtime/core/memory_plan.h"
 
 #include <stdint.h>
 
 namespace dsv4::serve {
 
 inline constexpr int maxRepeats = 1000;
+
+/// What one engine was to take at most, and what it took.
+struct MemoryUse {
+  int threads = 0;
+  uint64_t planned = 0; // the sum of the next four
+  uint64_t state = 0, buffers = 0, scratch = 0, rest = 0;
+  /// The most anonymous memory at the end of a repetition, without what the
+  /// process had before the engine and without what the machine's limits are
+  /// measured with. It has the workers' stacks in it and bench's own tables,
+  /// which the plan has not. 0: not measured.
+  uint64_t peak = 0;
+
+  void setPlan(const MemoryPlan &plan);
+};
 
 /// One measured combination: a prompt (n_gen 0) or a generation (n_prompt 0).
 struct BenchTest {
@@ -30,6 +45,7 @@ struct BenchTest {
   /// The machine's limits beside each repetition, measured before and after it:
   /// bytes and multiply-adds per second; 0: not measured.
   double readCeiling[maxRepeats], dotCeiling[maxRepeats];
+  MemoryUse memory; // so far, of all tests with this engine
 
   /// Of all sequences.
   int64_t tokens() const { return (prompt ? prompt : gen) * sequences; }
@@ -58,7 +74,8 @@ void printBenchHeader(BenchFormat format);
 /// `number` counts from 0.
 void printBenchTest(BenchFormat format, const dsv4_program &program,
                     const BenchTest &test, int number);
-void printBenchFooter(BenchFormat format);
+/// `memory`: of each engine, in the order of the tests.
+void printBenchFooter(BenchFormat format, const MemoryUse *memory, int count);
 
 } // namespace dsv4::serve
 

@@ -27,6 +27,12 @@ void Bench::clearSamples() {
   steps = 0;
 }
 
+void Bench::measureMemory() {
+  uint64_t now = anonymousBytes();
+  uint64_t own = now > foreignBytes ? now - foreignBytes : 0;
+  memory.peak = own > memory.peak ? own : memory.peak;
+}
+
 Status Bench::prefill(int64_t sequence, int64_t from, int64_t count,
                       PhaseSample *to) {
   static int32_t ids[MaxStep];
@@ -72,16 +78,21 @@ Status openBench(Bench &bench, const dsv4_program &program, const Flags &flags,
       needs.steps < StepTimes::mostRoom ? needs.steps : StepTimes::mostRoom;
   uint64_t timeBytes = sizeof(double) * uint64_t(places);
   options.extraBytes = sampleBytes + timeBytes + needs.snapshotBytes;
+  bench.foreignBytes = anonymousBytes();
   DSV4_RETURN_IF_ERROR(bench.engine.open(program, options));
+  bench.memory.threads = bench.engine.workers().threads();
+  bench.memory.setPlan(bench.engine.memoryPlan());
   char *extra = static_cast<char *>(bench.engine.extra());
   bench.samples = reinterpret_cast<PhaseSample *>(extra);
   bench.stepTimes.open(reinterpret_cast<double *>(extra + sampleBytes), places);
   bench.snapshot = extra + sampleBytes + timeBytes;
   if (flags.noCeiling)
     return okStatus();
+  uint64_t before = anonymousBytes();
   Status status =
       bench.ceiling.open(bench.engine.workers(), program.cpu_features);
   bench.hasCeiling = status.isOk();
+  bench.foreignBytes += anonymousBytes() - before;
   if (bench.hasCeiling)
     return status;
   bench.engine.close();

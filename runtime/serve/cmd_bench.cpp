@@ -56,6 +56,7 @@ Status repeatOnce(Bench &bench, const BenchTest &test, PhaseSample *samples,
     DSV4_RETURN_IF_ERROR(
         bench.generate(test.sequences, test.depth, test.gen, samples));
   *took = seconds() - start;
+  bench.measureMemory();
   return okStatus();
 }
 
@@ -88,7 +89,7 @@ Status runTest(Bench &bench, BenchTest &test, bool isProfiled) {
 /// All tests of one thread count.
 Status runThreads(const dsv4_program &program, const Flags &f,
                   BenchFormat format, int threads, const BenchLists &lists,
-                  int &printed) {
+                  int &printed, MemoryUse &memory) {
   static BenchTest test;
   Bench bench;
   BenchNeeds needs;
@@ -112,6 +113,7 @@ Status runThreads(const dsv4_program &program, const Flags &f,
     status = runTest(bench, test, isProfiled);
     if (!status.isOk())
       return;
+    test.memory = bench.memory;
     printBenchTest(format, program, test, printed++);
     if (f.profilePhases)
       printPhases(format, program, bench.samples, bench.steps,
@@ -127,6 +129,7 @@ Status runThreads(const dsv4_program &program, const Flags &f,
       for (int s = 0; s < lists.sequences.count; ++s)
         measure(0, lists.gens.values[i], depth, lists.sequences.values[s]);
   }
+  memory = bench.memory;
   closeBench(bench);
   return status;
 }
@@ -162,11 +165,12 @@ Status runAll(const dsv4_program &program, Flags &f, BenchFormat format,
     lists.threads.values[lists.threads.count++] = 0;
   printBenchHeader(format);
   Status status = okStatus();
-  int printed = 0;
+  int printed = 0, engines = 0;
+  static MemoryUse memory[BenchList::most];
   for (int i = 0; i < lists.threads.count && status.isOk(); ++i)
     status = runThreads(program, f, format, int(lists.threads.values[i]), lists,
-                        printed);
-  printBenchFooter(format);
+                        printed, memory[engines++]);
+  printBenchFooter(format, memory, status.isOk() ? engines : 0);
   return status;
 }
 

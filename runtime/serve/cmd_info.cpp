@@ -10,6 +10,12 @@
 
 namespace dsv4::serve {
 
+/// What one sequence of so many tokens takes here, without what a command adds
+/// for its input and output.
+static MemoryPlan planHere(const dsv4_program &p, int64_t context) {
+  return planMemory(p, {context, 1, defaultThreads(), 0});
+}
+
 static void printText(const dsv4_program &p, const WeightsFile &weights,
                       int64_t context) {
   const dsv4_limits &l = p.limits;
@@ -35,6 +41,14 @@ static void printText(const dsv4_program &p, const WeightsFile &weights,
          (long long)l.max_step_tokens, (long long)l.max_outputs,
          (long long)evaluate(l.buffer_bytes, blocks),
          (long long)evaluate(l.scratch_bytes, blocks));
+  MemoryPlan plan = planHere(p, context);
+  printf("plan             %llu bytes with 1 sequence and %d workers: state "
+         "%llu, buffers %llu, scratch %llu, rest %llu\n",
+         (unsigned long long)plan.bytes(), defaultThreads(),
+         (unsigned long long)plan.stateBytes,
+         (unsigned long long)plan.bufferBytes,
+         (unsigned long long)plan.scratchBytes,
+         (unsigned long long)plan.restBytes());
   printf("tokenizer        %lld bytes\nknown answers    %lld bytes\n",
          (long long)p.tokenizer.size, (long long)p.known_answers.size);
 }
@@ -50,12 +64,21 @@ static void printJson(const dsv4_program &p, const WeightsFile &weights,
     printf("%02x", byte);
   printf("\",\"context\":%lld,\"max_context\":%lld,\"max_sequences\":%lld,"
          "\"state_bytes\":%lld,\"buffer_bytes\":%lld,\"scratch_bytes\":%lld,"
-         "\"weight_bytes\":%lld,\"phases\":%lld,\"compiled\":%s}\n",
+         "\"weight_bytes\":%lld,\"phases\":%lld,",
          (long long)context, (long long)l.max_context,
          (long long)l.max_sequences, (long long)evaluate(l.state_bytes, blocks),
          (long long)evaluate(l.buffer_bytes, blocks),
          (long long)evaluate(l.scratch_bytes, blocks),
-         (long long)l.weight_bytes, (long long)p.num_phases, p.info_json);
+         (long long)l.weight_bytes, (long long)p.num_phases);
+  MemoryPlan plan = planHere(p, context);
+  printf("\"plan\":{\"sequences\":1,\"workers\":%d,\"bytes\":%llu,"
+         "\"state_bytes\":%llu,\"buffer_bytes\":%llu,\"scratch_bytes\":%llu,"
+         "\"rest_bytes\":%llu},\"compiled\":%s}\n",
+         defaultThreads(), (unsigned long long)plan.bytes(),
+         (unsigned long long)plan.stateBytes,
+         (unsigned long long)plan.bufferBytes,
+         (unsigned long long)plan.scratchBytes,
+         (unsigned long long)plan.restBytes(), p.info_json);
 }
 
 int infoCommand(const dsv4_program &program, int argc, char **argv) {

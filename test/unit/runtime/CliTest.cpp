@@ -314,6 +314,38 @@ TEST_F(CliTest, BenchSpeaksLikeLlamaBench) {
   EXPECT_NE(r.out.find(",\"16\",\"0\",\"0\",\""), std::string::npos) << r.out;
 }
 
+TEST_F(CliTest, BenchAndInfoSayThePlan) {
+  Result r =
+      run("bench -p 8 -n 4 -r 1 -t 1,2 -s 2 -c 200 --no-ceiling -o json");
+  ASSERT_EQ(r.code, 0) << r.err;
+  for (const json &test : json::parse(r.out)) {
+    int64_t threads = test["n_threads"];
+    EXPECT_EQ(test["plan_state_bytes"], 2 * 4096); // whole pages
+    EXPECT_EQ(test["plan_scratch_bytes"], threads * 4096);
+    EXPECT_EQ(test["plan_buffer_bytes"], 8192 + 32 * 48 * 4 + 2 * 512);
+    int64_t sum = 0;
+    for (const char *part : {"state", "buffer", "scratch", "rest"})
+      sum += test["plan_" + std::string(part) + "_bytes"].get<int64_t>();
+    EXPECT_EQ(test["plan_bytes"], sum);
+    EXPECT_GT(test["anon_peak_bytes"], 0);
+  }
+  r = run("info --json -c 200");
+  json plan = json::parse(r.out)["plan"];
+  EXPECT_EQ(plan["sequences"], 1);
+  EXPECT_EQ(plan["state_bytes"], 4096);
+  EXPECT_EQ(plan["scratch_bytes"], 4096 * plan["workers"].get<int64_t>());
+  EXPECT_EQ(plan["bytes"], plan["state_bytes"].get<int64_t>() +
+                               plan["buffer_bytes"].get<int64_t>() +
+                               plan["scratch_bytes"].get<int64_t>() +
+                               plan["rest_bytes"].get<int64_t>());
+  r = run("info -c 200");
+  EXPECT_NE(r.out.find("\nplan             " +
+                       std::to_string(plan["bytes"].get<int64_t>()) +
+                       " bytes with 1 sequence and "),
+            std::string::npos)
+      << r.out;
+}
+
 TEST_F(CliTest, BenchSaysHowLongATokenTakes) {
   Result r = run("bench -p 40 -n 5 -d 0,8 -r 4 -s 1,2 --no-ceiling -o json");
   ASSERT_EQ(r.code, 0) << r.err;

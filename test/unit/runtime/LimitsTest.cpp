@@ -54,6 +54,16 @@ TEST_F(SystemLimitsTest, MemAvailable) {
   EXPECT_STREQ(memory().availableBy, "MemAvailable");
 }
 
+TEST_F(SystemLimitsTest, AnonymousMemoryWithWhatIsSwappedOut) {
+  EXPECT_EQ(anonymousBytes(root.c_str()), 0u);
+  write("/proc/self/status",
+        "Name:\tx\nVmRSS:\t    9000 kB\nRssAnon:\t     148 "
+        "kB\nRssFile:\t    2124 kB\nVmSwap:\t       2 "
+        "kB\n");
+  EXPECT_EQ(anonymousBytes(root.c_str()), 150u << 10);
+  EXPECT_GT(anonymousBytes(), 0u);
+}
+
 TEST_F(SystemLimitsTest, CgroupV2OfThisProcess) {
   write("/proc/self/cgroup", "0::/a.slice/b\n");
   write("/sys/fs/cgroup/a.slice/b/memory.max", "4294967296\n");

@@ -59,7 +59,7 @@ enum class BenchFormat { Markdown, Csv, Json, JsonLines, Ds4 };
 double averageReadCeiling(const BenchTest &test);
 
 /// What the phases of a test did, over `steps` steps. Phases that differ by
-/// their layer alone are one row; slowest first.
+/// their layer alone are one row; slowest first. Then a summary of them.
 void printPhases(BenchFormat format, const dsv4_program &program,
                  const PhaseSample *samples, int64_t steps, double readCeiling);
 

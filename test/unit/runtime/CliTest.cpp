@@ -462,13 +462,20 @@ TEST_F(CliTest, BenchShowsPhasesAndWritesATrace) {
   std::getline(lines, line); // the test itself
   double percent = 0;
   int phases = 0;
+  json row;
   while (std::getline(lines, line)) {
-    json row = json::parse(line);
+    row = json::parse(line);
+    if (row.contains("summary"))
+      break;
     percent += row["pct_time"].get<double>();
     phases += row["phases"].get<int>();
   }
   EXPECT_NEAR(percent, 100, 0.5);
   EXPECT_EQ(phases, 6);
+  EXPECT_FALSE(std::getline(lines, line)) << line;
+  EXPECT_EQ(row["pct_time_weights"], 0); // the fake program has none
+  EXPECT_EQ(row["pct_time_other"], 100);
+  EXPECT_TRUE(row["pct_read_ceiling_weights"].is_null());
   std::ifstream file(work / "trace.json");
   json trace = json::parse(file);
   ASSERT_EQ(trace["traceEvents"].size(), 6u);

@@ -340,7 +340,7 @@ llvm::Expected<std::string> emitProgram(kern::ProgramOp program,
   if (!kernels)
     return kernels.takeError();
   llvm::LLVMContext context;
-  cpu::CodegenDumps dumps{facts.dumpFolder};
+  cpu::CodegenDumps dumps{facts.dumpFolder, kernels->words};
   auto module =
       cpu::translateKernels(*kernels->module, facts.target, context, dumps);
   if (!module)

@@ -89,7 +89,8 @@ void addInspectionFlags(CLI::App &app, dsv4::CompileOptions &o,
   app.add_option("--dump-phases-to", o.dumpPhasesTo,
                  "write NN-PHASE.mlir after each phase into this directory");
   app.add_option("--dump-kernels-to", o.dumpKernelsTo,
-                 "write kernels as MLIR, LLVM IR and assembly");
+                 "write kernels as MLIR, LLVM IR and assembly, and the "
+                 "budgets of their inner loops");
   app.add_flag("!--no-verify-each", o.verifyEach,
                "do not verify the IR after each pass");
   app.add_flag("-q,--quiet", o.quiet, "no progress");

@@ -5,6 +5,7 @@
 
 #include "targets/cpu/CpuCodegen.h"
 #include "targets/cpu/CodegenDump.h"
+#include "targets/cpu/dump/AssemblyDump.h"
 
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
@@ -15,7 +16,6 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
-#include "llvm/Transforms/Utils/Cloning.h"
 
 #include <mutex>
 
@@ -118,20 +118,10 @@ llvm::Expected<std::string> emitObject(llvm::Module &Module,
            [&](llvm::raw_ostream &Out) { Module.print(Out, nullptr); });
   if (Failed)
     return std::move(Failed);
-  llvm::SmallVector<char, 0> Bytes;
-  if (!Dumps.folder.empty()) {
-    // Code generation changes the module: print the text from a copy.
-    std::unique_ptr<llvm::Module> Copy = llvm::CloneModule(Module);
-    llvm::SmallVector<char, 0> Text;
-    if (llvm::Error E =
-            emit(*Copy, **Machine, llvm::CodeGenFileType::AssemblyFile, Text))
+  if (!Dumps.folder.empty())
+    if (llvm::Error E = dumpAssembly(Module, **Machine, Dumps))
       return std::move(E);
-    Failed = dump(Dumps, "kernels.s", [&](llvm::raw_ostream &Out) {
-      Out << llvm::StringRef(Text.data(), Text.size());
-    });
-    if (Failed)
-      return std::move(Failed);
-  }
+  llvm::SmallVector<char, 0> Bytes;
   if (llvm::Error E =
           emit(Module, **Machine, llvm::CodeGenFileType::ObjectFile, Bytes))
     return std::move(E);

@@ -13,6 +13,7 @@
 
 #include "llvm/IR/Module.h"
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -22,9 +23,12 @@ namespace dsv4::cpu {
 void registerKernelDialects(mlir::MLIRContext &Context);
 
 /// Where the stages are written to, one file each ("kernels.mlir",
-/// "kernels.ll", "kernels.opt.ll", "kernels.s"); empty: nowhere.
+/// "kernels.ll", "kernels.opt.ll", "kernels.s", "hot-loops.txt"); empty:
+/// nowhere.
 struct CodegenDumps {
   std::string folder;
+  /// What functions are, by name, for the reader of hot-loops.txt.
+  std::map<std::string, std::string> words = {};
 };
 
 /// Lowers `Kernels` in place to the LLVM dialect and translates it. Functions

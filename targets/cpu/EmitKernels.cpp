@@ -16,6 +16,22 @@ using namespace mlir;
 
 namespace dsv4::cpu {
 
+/// "kern.linear, phase layers.0.attn.wq_a, weights <128x256, fp8>".
+static std::string wordsOf(kern::KernPhaseOpInterface Phase) {
+  std::string Words;
+  llvm::raw_string_ostream Out(Words);
+  Out << Phase->getName() << ", phase " << Phase.getPhaseName();
+  const char *Before = ", weights ";
+  for (Type T : Phase->getOperandTypes())
+    if (isa<qfmt::WeightType>(T)) {
+      std::string Text;
+      llvm::raw_string_ostream(Text) << T;
+      Out << Before << StringRef(Text).substr(Text.find('<'));
+      Before = " ";
+    }
+  return Words;
+}
+
 llvm::Expected<EmittedKernels> emitKernels(kern::ProgramOp Program,
                                            const TargetDesc &Target,
                                            const dsv4::Tuning &Tuning) {
@@ -41,6 +57,7 @@ llvm::Expected<EmittedKernels> emitKernels(kern::ProgramOp Program,
       std::string Kind = Op.getName().stripDialect().str();
       Function = "dsv4_k_" + Kind + "_" + std::to_string(Count[Kind]++);
       Emit(K, &Op, Function);
+      Out.words[Function] = wordsOf(Phase);
     }
     Out.functions.push_back(Function);
   }

@@ -15,6 +15,7 @@
 
 #include "llvm/Support/Error.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct EmittedKernels {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   /// Function of each phase, in program order.
   std::vector<std::string> functions;
+  /// What each function is, in words.
+  std::map<std::string, std::string> words;
 };
 
 /// `Program` may be planned or not; its context gets the dialects that kernels

@@ -49,6 +49,7 @@ void KernelBuilder::beginKernel(StringRef Name, unsigned NumOperands) {
   beginHelper(Name, {ptr(), ptr(), i64(), i64(), ptr()});
   Module.lookupSymbol<func::FuncOp>(Name).setPublic();
   Operands.clear();
+  auto Table = touching("operands");
   for (unsigned I = 0; I < NumOperands; ++I)
     Operands.push_back(load(ptr(), Params[1] + 8 * int64_t(I)));
 }
@@ -59,6 +60,8 @@ void KernelBuilder::beginHelper(StringRef Name, ArrayRef<Type> Types) {
   Params.clear();
   Masks.clear();
   Entry = &F.front();
+  Role = MemoryRole();
+  Role.function = Name.str();
   for (Value Argument : F.getArguments())
     Params.push_back(wrap(Argument));
 }
@@ -85,10 +88,12 @@ void KernelBuilder::forItems(llvm::function_ref<void(Val)> Body) {
 //===----------------------------------------------------------------------===//
 
 Val KernelBuilder::stepI64(int64_t Offset) {
+  auto Step = touching("step");
   return load(i64(), Params[0] + Offset);
 }
 
 Val KernelBuilder::stepRow(int64_t Offset, Val Row) {
+  auto Step = touching("step");
   Val Array = load(ptr(), Params[0] + Offset);
   return sext64(loadI32(Array + Row * 4));
 }
@@ -202,13 +207,22 @@ static unsigned naturalAlign(Type T) {
 }
 
 Val KernelBuilder::load(Type T, Val Ptr, unsigned Align) {
-  return wrap(LLVM::LoadOp::create(B, Loc, T, Ptr.value(),
-                                   Align ? Align : naturalAlign(T)));
+  auto Op = LLVM::LoadOp::create(B, Loc, T, Ptr.value(),
+                                 Align ? Align : naturalAlign(T));
+  Op.setAliasScopesAttr(scopesOf(B.getContext(), Role));
+  return wrap(Op);
 }
 
 void KernelBuilder::store(Val V, Val Ptr, unsigned Align) {
-  LLVM::StoreOp::create(B, Loc, V.value(), Ptr.value(),
-                        Align ? Align : naturalAlign(V.type()));
+  auto Op = LLVM::StoreOp::create(B, Loc, V.value(), Ptr.value(),
+                                  Align ? Align : naturalAlign(V.type()));
+  Op.setAliasScopesAttr(scopesOf(B.getContext(), Role));
+}
+
+llvm::SaveAndRestore<MemoryRole> KernelBuilder::touching(StringRef What,
+                                                         int64_t Bits) {
+  return llvm::SaveAndRestore<MemoryRole>(
+      Role, MemoryRole{What.str(), Bits, Role.function});
 }
 
 Val KernelBuilder::loadBf16(Val Ptr, int64_t N) {

@@ -33,6 +33,9 @@
 #include "targets/common/TargetDesc.h"
 #include "targets/common/TuningProfile.h"
 #include "targets/cpu/Packing.h"
+#include "targets/cpu/dump/MemoryRole.h"
+
+#include "llvm/Support/SaveAndRestore.h"
 
 #include <map>
 #include <type_traits>
@@ -236,6 +239,11 @@ public:
   /// Loads, stores and prefetches before stay before, those after stay after:
   /// keeps prefetches spread as they were written. No instruction.
   void keepOrder();
+  /// Says what is read and written while the result lives, the innermost one
+  /// first, for the dump of hot loops (dump/MemoryRole.h); `Bits` of an element
+  /// where elements are to be counted. No instruction.
+  [[nodiscard]] llvm::SaveAndRestore<MemoryRole> touching(llvm::StringRef What,
+                                                          int64_t Bits = 0);
 
   // -- Conversions (element-wise, scalars and vectors) ----------------------
   Val zext(Val V, mlir::Type Element);
@@ -324,7 +332,8 @@ private:
   mlir::OpBuilder B;
   mlir::Location Loc;
   Isa Level;
-  Tuning Choices; // all made
+  Tuning Choices;  // all made
+  MemoryRole Role; // of the accesses that are being written
   Vals Params, Operands;
   mlir::Block *Entry = nullptr;  // of the function
   std::map<uint32_t, Val> Masks; // of keepLanes, in the function

@@ -100,6 +100,7 @@ private:
 
   /// Query as [N / 2 pairs] of 16 heads, decoded; absent heads are zero.
   void transposeQuery() {
+    auto Role = K.touching("query");
     Val Q = K.operand(0) + (Token * Heads + FirstHead) * (N * 2);
     Val Here = headsHere();
     // First the lanes of all pairs, where rows will lie later.
@@ -159,6 +160,7 @@ private:
 
   /// Scaled scores of all rows; returns each head's largest.
   Val scoreRows() {
+    auto Role = K.touching("scores");
     Val Lowest = K.vf(-std::numeric_limits<float>::infinity());
     float Scale = Op.getScale().convertToFloat();
     int64_t RowSize = N * inputBytes(wantedInput(K));
@@ -184,6 +186,7 @@ private:
   /// Scores become BF16 probabilities; Totals gets the denominators: rows in
   /// groups of 32, then the sink.
   void weighRows(Val Largest) {
+    auto Role = K.touching("scores");
     Val Total =
         K.forRange(K.c64(0), (NumRows + 31) / 32, 1, {K.vf(0)},
                    [&](Val Group, llvm::ArrayRef<Val> It) {
@@ -204,6 +207,7 @@ private:
 
   /// Acc[h, d] = sum over rows of P[h, row] * v[row, d], rows ascending.
   void sumValues() {
+    auto Role = K.touching("accumulators");
     K.forRange(K.c64(0), K.c64(N), 1,
                [&](Val I) { K.store(K.vf(0), Acc + I * 64); });
     K.forRange(K.c64(0), NumRows, RowBlock, [&](Val First) {
@@ -228,7 +232,12 @@ private:
     Sums = K.forRange(
         K.c64(0), Count, 1, Sums, [&](Val Row, llvm::ArrayRef<Val> It) {
           Val V = Rows + Row * (N * 4) + D * 4;
-          Vals Columns{K.loadVF(V), K.loadVF(V + 64)}, Out;
+          Vals Columns, Out;
+          {
+            auto Role = K.touching("decoded rows");
+            Columns = {K.loadVF(V), K.loadVF(V + 64)};
+          }
+          auto Role = K.touching("scores");
           for (int64_t I = 0; I < Step; ++I) {
             Val P =
                 K.splat(K.loadF32(Scores + (First + Row) * 64 + (H + I) * 4));
@@ -244,6 +253,7 @@ private:
 
   /// Divides, rounds, and turns the rotary dims back.
   void finish() {
+    auto Role = K.touching("accumulators");
     Val Tab = K.operand(1) + Token * (R * 4);
     K.forRange(K.c64(0), headsHere(), 1, [&](Val H) {
       Val Out = outputs() + (Token * Heads + FirstHead + H) * (N * 2);

@@ -53,6 +53,7 @@ SlotAddress slotAddress(KernelBuilder &K, const Pool &P, Val Token,
 /// Softmax-weighted sum of 16 channels over the slots [From, Slots) (R5).
 Val poolChannels(KernelBuilder &K, const Pool &P, Val Addresses, Val Exps,
                  Val Ape, Val From, Val Channel) {
+  auto Role = K.touching("slots");
   Val To = K.c64(P.Slots);
   auto Gate = [&](Val S) {
     Val G = K.load(K.ptr(), Addresses + S * 16 + 8);
@@ -91,6 +92,7 @@ Val gatherWords(KernelBuilder &K, Val Words) {
 
 /// Packs N BF16 elements into lane `Entry % 16` of its FP4 tile (Packing.h).
 void packIndexRow(KernelBuilder &K, Val Src, Val Rows, Val Entry, int64_t N) {
+  auto Role = K.touching("index row");
   int64_t TileBytes = tileBytes(TileFormat::Fp4, N), Span = std::min(N, BlockK);
   int64_t SpanBytes = tileBytes(TileFormat::Fp4, Span);
   Val Tile = Rows + (Entry / TileRows) * TileBytes, Lane = Entry % TileRows;
@@ -154,6 +156,7 @@ void emitCompress(KernelBuilder &K, kern::CompressOp Op) {
 }
 
 void emitCarry(KernelBuilder &K, kern::CarryOp Op) {
+  auto Role = K.touching("carry");
   auto Carry = llvm::cast<kern::StateType>(Op.getCarry().getType());
   int64_t W = Carry.getWidth(), Slots = Carry.getExtent();
   K.forItems([&](Val Token) {

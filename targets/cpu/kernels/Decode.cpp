@@ -39,6 +39,7 @@ Pair pairOfLanes(KernelBuilder &K, Val Lanes) {
 int64_t pairBytes(KernelBuilder &K) { return hasDot(K) ? 64 : 128; }
 
 void storePair(KernelBuilder &K, const Pair &P, Val Ptr) {
+  auto Role = K.touching(PanelRole);
   if (P.both)
     return K.store(P.both, Ptr, 64);
   K.store(P.even, Ptr, 64);
@@ -46,6 +47,7 @@ void storePair(KernelBuilder &K, const Pair &P, Val Ptr) {
 }
 
 Pair loadPair(KernelBuilder &K, Val Ptr) {
+  auto Role = K.touching(PanelRole, hasDot(K) ? 16 : 32);
   if (hasDot(K))
     return pairOfLanes(K, K.loadVI(Ptr, 64));
   Pair P;
@@ -213,8 +215,14 @@ static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {
   return Pairs;
 }
 
+/// Bits of a stored weight.
+static int64_t bitsOf(TileFormat Format) {
+  return Format == TileFormat::Fp4 ? 4 : Format == TileFormat::Fp8 ? 8 : 16;
+}
+
 SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format, Val Ptr,
                                unsigned Align) {
+  auto Role = K.touching(WeightsRole, bitsOf(Format));
   if (Format == TileFormat::Fp4)
     return fp4Pairs(K, Ptr, Align);
   if (Format == TileFormat::Fp8)
@@ -227,6 +235,7 @@ SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format, Val Ptr,
 //===----------------------------------------------------------------------===//
 
 Val loadScale(KernelBuilder &K, TileFormat Format, Val Ptr) {
+  auto Role = K.touching(ScalesRole);
   if (Format == TileFormat::Fp4)
     return K.e8m0ToF32(K.zext(K.load(K.vec(16, K.i8()), Ptr, 16), K.i32()));
   if (Format == TileFormat::Fp8)

@@ -33,6 +33,7 @@ void expandInput(KernelBuilder &K, Val Src, Val Dst, int64_t Count) {
 }
 
 Pair broadcastPair(KernelBuilder &K, Val Ptr, InputForm Form) {
+  auto Role = K.touching(InputRole);
   if (Form == InputForm::Bf16)
     return pairOfLanes(K, K.splat(K.load(K.i32(), Ptr, /*Align=*/4)));
   Pair P;

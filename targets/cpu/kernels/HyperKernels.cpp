@@ -29,6 +29,7 @@ struct Mix {
 /// X'_k = bf16(post_k out + sum_j comb_jk X_j) of one chunk (R11).
 void closeChunk(KernelBuilder &K, const Mix &S, Val In, Val Out, Val Post,
                 Val Comb, Val Dst) {
+  auto Role = K.touching("streams");
   Vals P, Mat;
   for (int64_t I = 0; I < S.C; ++I)
     P.push_back(K.splat(K.loadF32(Post + I * 4)));
@@ -60,7 +61,12 @@ Vals dotChunk(KernelBuilder &K, const Mix &S, Val X, Val Fn) {
       Vals Chain = K.forRange(
           K.c64(0), K.c64(32), 1, Vals(S.Tiles, K.vf(0)),
           [&](Val I, llvm::ArrayRef<Val> It) {
-            Val Xi = K.splat(K.loadBf16(Xs + I * 2));
+            Val Xi;
+            {
+              auto Role = K.touching(InputRole);
+              Xi = K.splat(K.loadBf16(Xs + I * 2));
+            }
+            auto Role = K.touching(WeightsRole, 32);
             Vals Next;
             for (int64_t T = 0; T < S.Tiles; ++T)
               Next.push_back(
@@ -75,6 +81,7 @@ Vals dotChunk(KernelBuilder &K, const Mix &S, Val X, Val Fn) {
 
 /// Sum of squares of one chunk over all streams (R2).
 Val squaresOfChunk(KernelBuilder &K, const Mix &S, Val X) {
+  auto Role = K.touching("streams");
   Val Acc = K.vf(0);
   for (int64_t J = 0; J < S.C; ++J)
     for (int64_t I = 0; I < Chunk; I += Lanes) {
@@ -87,6 +94,7 @@ Val squaresOfChunk(KernelBuilder &K, const Mix &S, Val X) {
 /// m_i = dot_i / sqrt(mean square + eps) of all rows, 16 per vector.
 Vals mixedRows(KernelBuilder &K, Val Partials, int64_t M, int64_t Stride,
                int64_t C, int64_t D, double Eps) {
+  auto Role = K.touching("partial sums");
   Vals Sum = K.forRange(
       K.c64(0), K.c64(D / Chunk), 1, Vals(Stride / Lanes, K.vf(0)),
       [&](Val Part, llvm::ArrayRef<Val> It) {
@@ -105,6 +113,7 @@ Vals mixedRows(KernelBuilder &K, Val Partials, int64_t M, int64_t Stride,
 /// y = bf16(sum_j pre_j X_j), then its RMS norm, both written to Dst.
 void reduceStreams(KernelBuilder &K, llvm::ArrayRef<Val> Pre, Val Streams,
                    Val Norm, Val Dst, int64_t D, double Eps) {
+  auto Role = K.touching("streams");
   K.forRange(K.c64(0), K.c64(D / Lanes), 1, [&](Val I) {
     Val T = K.vf(0);
     for (size_t J = 0; J < Pre.size(); ++J)

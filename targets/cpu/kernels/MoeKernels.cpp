@@ -29,6 +29,7 @@ struct Routing {
 /// Scores s = sqrt(softplus(logit)), one at a time: E need not be a multiple
 /// of 16. Above 20 softplus is its argument (R9).
 void scoreExperts(KernelBuilder &K, const Routing &R, Val Logits, Val Bias) {
+  auto Role = K.touching("scores");
   K.forRange(K.c64(0), K.c64(R.Experts), 1, [&](Val E) {
     Val X = K.loadF32(Logits + E * 4);
     Val S = sqrt(select(X > K.cf(20), X, K.softplus(X)));
@@ -40,6 +41,7 @@ void scoreExperts(KernelBuilder &K, const Routing &R, Val Logits, Val Bias) {
 
 /// The K largest biased scores: higher first, lower id first among equals.
 void selectExperts(KernelBuilder &K, const Routing &R) {
+  auto Role = K.touching("scores");
   Val Lowest = K.cf(-std::numeric_limits<float>::infinity());
   K.forRange(K.c64(0), K.c64(R.Count), 1, [&](Val Slot) {
     Vals Best = K.forRange(K.c64(0), K.c64(R.Experts), 1, {Lowest, K.c64(0)},
@@ -121,6 +123,7 @@ void emitRoute(KernelBuilder &K, kern::RouteOp Op) {
 }
 
 void emitDispatch(KernelBuilder &K, kern::DispatchOp Op) {
+  auto Role = K.touching("lists");
   int64_t Experts = Op.getExperts(), Count = widthOf(Op.getIds());
   Val Cursor = stackBuffer(K, Experts * 4);
   K.forItems([&](Val) {
@@ -163,6 +166,7 @@ void emitDispatch(KernelBuilder &K, kern::DispatchOp Op) {
 }
 
 void emitSwiglu(KernelBuilder &K, kern::SwigluOp Op) {
+  auto Role = K.touching("gate and up");
   int64_t I = widthOf(Op.getGate());
   float Limit = Op.getLimit().convertToFloat();
   bool Routed = bool(Op.getWeights());
@@ -182,6 +186,7 @@ void emitSwiglu(KernelBuilder &K, kern::SwigluOp Op) {
 }
 
 void emitCombine(KernelBuilder &K, kern::CombineOp Op) {
+  auto Role = K.touching("results of experts");
   int64_t D = widthOf(Op.getShared());
   auto Program = Op->getParentOfType<kern::ProgramOp>();
   int64_t Count = Program.getExpertsPerToken();

@@ -89,6 +89,7 @@ void scaleByNorm(KernelBuilder &K, Val Src, Val W, Val R, Val Dst, int64_t N) {
 
 void rmsNormRow(KernelBuilder &K, Val Src, Val W, Val Dst, int64_t N,
                 double Eps) {
+  auto Role = K.touching("row");
   Val R = inverseRms(K, sumOfSquares(K, Src, N), N, Eps);
   scaleByNorm(K, Src, W, R, Dst, N);
 }
@@ -131,6 +132,7 @@ Val quantizeE2M1(KernelBuilder &K, Val X, Val Inverse) {
 }
 
 void fakeQuantizeBlock(KernelBuilder &K, Val Src, Val Dst, int64_t N) {
+  auto Role = K.touching("row");
   Val Byte = blockScaleE4M3(K, Src, N);
   Val Scale = K.splat(scaleValue(K, Byte));
   Val Inverse = K.splat(inverseScale(K, Byte));
@@ -147,6 +149,7 @@ void fakeQuantizeRow(KernelBuilder &K, Val Src, Val Dst, int64_t N) {
 }
 
 void fakeQuantizeE2M1(KernelBuilder &K, Val Row, int64_t N) {
+  auto Role = K.touching("row");
   for (int64_t Block = 0; Block < N; Block += 32) {
     Val Byte = blockScaleE2M1(K, Row + Block * 2, 32);
     Val Scale = K.splat(scaleValue(K, Byte));
@@ -159,6 +162,7 @@ void fakeQuantizeE2M1(KernelBuilder &K, Val Row, int64_t N) {
 }
 
 void ropeRow(KernelBuilder &K, Val Row, Val Tab, int64_t R, bool Inverse) {
+  auto Role = K.touching("rotary dims");
   for (int64_t Begin = 0; Begin < R / 2; Begin += Lanes) {
     int64_t Here = std::min(Lanes, R / 2 - Begin);
     Val Table = K.load(K.vec(2 * Here, K.f32()), Tab + Begin * 8);
@@ -189,6 +193,7 @@ void cosSinRow(KernelBuilder &K, Val Position, llvm::ArrayRef<float> Freqs,
 }
 
 void hadamardRow(KernelBuilder &K, Val Row, int64_t N) {
+  auto Role = K.touching("row");
   llvm::SmallVector<Val> Y;
   for (int64_t I = 0; I < N / Lanes; ++I) {
     Val X = K.loadBf16(Row + I * 32, Lanes);
@@ -209,6 +214,7 @@ void hadamardRow(KernelBuilder &K, Val Row, int64_t N) {
 }
 
 void packKvRow(KernelBuilder &K, Val Src, Val Row, int64_t D, int64_t R) {
+  auto Role = K.touching("kv row");
   int64_t Codes = D - R;
   for (int64_t B = 0; B < Codes / 64; ++B) {
     Val Block = Src + B * 128;
@@ -225,6 +231,7 @@ void packKvRow(KernelBuilder &K, Val Src, Val Row, int64_t D, int64_t R) {
 
 void unpackKvRow(KernelBuilder &K, Val Row, Val Dst, int64_t D, int64_t R,
                  bool Single) {
+  auto Role = K.touching("kv row");
   int64_t Codes = D - R;
   K.forRange(K.c64(0), K.c64(Codes / 64), 1, [&](Val B) {
     Val Scale = K.splat(scaleValue(K, K.loadU8(Row + (B + (Codes + 2 * R)))));

@@ -24,6 +24,7 @@ void emitEmbed(KernelBuilder &K, kern::EmbedOp Op) {
     Val Src = K.operand(0) + K.token(Token) * (D * 2);
     Val Dst = K.operand(1) + Token * (Copies * D * 2);
     K.forRange(K.c64(0), K.c64(D / 16), 1, [&](Val I) {
+      auto Role = K.touching(WeightsRole, 16);
       Val X = K.load(K.vec(16, K.i16()), Src + I * 32);
       for (int64_t C = 0; C < Copies; ++C)
         K.store(X, Dst + I * 32 + C * D * 2);

@@ -226,25 +226,33 @@ void Tables::addProducts(mlir::Operation *phase, int64_t first) {
 }
 
 void Tables::addStateReads(mlir::Operation *phase) {
+  int64_t products = 0; // with one row
   auto add = [&](mlir::Value state, int64_t ratio, int64_t limit) {
     auto type = llvm::cast<StateType>(state.getType());
     stateReads.push_back(
         record({i32(int64_t(phases.size())), i32(ratio),
-                i64(type.getRowFormat().bytesPerRow()), i64(limit)}));
+                i64(type.getRowFormat().bytesPerRow()), i64(limit),
+                i64(products)}));
+  };
+  auto widthOf = [](mlir::Value buffer) {
+    return llvm::cast<BufferType>(buffer.getType()).getFixed();
   };
   auto ratioOf = [](mlir::Value entries) {
     return llvm::cast<StateType>(entries.getType()).getExtent();
   };
   if (auto attend = llvm::dyn_cast<AttendOp>(phase)) {
+    products = 2 * widthOf(attend.getQ()); // q.k and p.v
     add(attend.getWindow(), 0, attend.getWindowSize());
     if (mlir::Value ids = attend.getIds())
       add(attend.getEntries(), ratioOf(attend.getEntries()),
-          llvm::cast<BufferType>(ids.getType()).getFixed());
+          widthOf(ids));
     else if (attend.getEntries())
       add(attend.getEntries(), ratioOf(attend.getEntries()), INT64_MAX);
   }
-  if (auto score = llvm::dyn_cast<IndexScoreOp>(phase))
+  if (auto score = llvm::dyn_cast<IndexScoreOp>(phase)) {
+    products = widthOf(score.getQ());
     add(score.getEntries(), ratioOf(score.getEntries()), INT64_MAX);
+  }
 }
 
 Constant *Tables::weightIndex() {

@@ -157,12 +157,14 @@ typedef struct dsv4_product {
 
 /// Rows of state that a phase reads for a token at position p: the last
 /// min(p + 1, limit) positions where `ratio` is 0, else min((p + 1) / ratio,
-/// limit) entries. For bench: what a token reads beside the weights.
+/// limit) entries. For bench: what a token reads beside the weights, and the
+/// products that it takes part in.
 typedef struct dsv4_state_read {
   int32_t phase; // into dsv4_program.phases
   int32_t ratio;
   int64_t row_bytes; // of one row; tiles of 16 rows count by the row
   int64_t limit;     // rows; INT64_MAX: all
+  int64_t multiply_adds; // with one row: q.k and p.v of all heads, or index dots
 } dsv4_state_read;
 
 /// The root that the compiler emits as `dsv4_program_root`.
@@ -212,7 +214,7 @@ static_assert(sizeof(dsv4_step) == 88, "ABI");
 static_assert(sizeof(dsv4_phase) == 64, "ABI");
 static_assert(sizeof(dsv4_limits) == 104, "ABI");
 static_assert(sizeof(dsv4_product) == 88, "ABI");
-static_assert(sizeof(dsv4_state_read) == 24, "ABI");
+static_assert(sizeof(dsv4_state_read) == 32, "ABI");
 #endif
 
 #endif // DSV4_RUNTIME_ABI_PROGRAM_H

@@ -85,8 +85,11 @@ Traffic trafficOf(const dsv4_program &program, int64_t index,
                         (p.lists >= 0 ? program.limits.experts_per_token : 1);
   for (const dsv4_state_read &read : RowsOf<dsv4_state_read>(
            program.state_reads, program.num_state_reads, index))
-    for (int64_t t = 0; t < step.tokens; ++t)
-      all.stateBytes += read.row_bytes * rowsRead(read, step.position[t]);
+    for (int64_t t = 0; t < step.tokens; ++t) {
+      int64_t count = rowsRead(read, step.position[t]);
+      all.stateBytes += read.row_bytes * count;
+      all.multiplyAdds += read.multiply_adds * count;
+    }
   return all;
 }
 

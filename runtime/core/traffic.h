@@ -15,7 +15,7 @@ namespace dsv4 {
 struct Traffic {
   int64_t weightBytes = 0;  // packed, scales included, each byte once per step
   int64_t stateBytes = 0;   // rows that attention and indexer look at
-  int64_t multiplyAdds = 0; // of the matrix products with weights alone
+  int64_t multiplyAdds = 0; // of products with weights, q.k, p.v, index dots
 
   void add(const Traffic &other) {
     weightBytes += other.weightBytes;

@@ -81,6 +81,8 @@ llvm::Error setTuning(Tuning &tuning, StringRef keyAndValue) {
 Tuning legalTuning(const TargetDesc &target, Tuning tuning) {
   if (target.level != IsaLevel::Avx512Bf16)
     tuning.dot = DotForm::Auto;
+  if (target.level < IsaLevel::Avx512) // registers for one tile alone
+    tuning.streamTiles = 0;
   return tuning;
 }
 

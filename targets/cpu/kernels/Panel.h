@@ -27,7 +27,7 @@ struct Panel {
 
 /// Rows that one decoding of a block serves: their inputs and totals stay in
 /// the second cache.
-inline constexpr int64_t PanelRows = 256;
+inline constexpr int64_t PanelRows = 128;
 /// Tiles decoded together; one that is left over goes alone.
 inline constexpr int64_t PanelTiles = 2;
 /// Tiles whose totals are kept: each gathering of inputs serves them all.

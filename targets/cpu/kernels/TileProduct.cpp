@@ -201,6 +201,9 @@ private:
     int64_t InputRow = BlockK * inputBytes(wantedInput(K));
     K.forRange(K.c64(0), Rows, 1, [&](Val R) {
       Val X = Run.address(Begin + R).first + I * (BlockK * 2);
+      // Rows lie far apart, so nothing but this brings their next block closer.
+      for (int64_t Line = 0; Line < BlockK * 2; Line += LineBytes)
+        K.prefetch(X + BlockK * 2 + Line);
       expandInput(K, X, P.inputs + R * InputRow, Size);
     });
     Val First = Run.first + From * tileBytes(Shape.format, Shape.inner);

@@ -89,7 +89,7 @@ void checkAll(const Case &C, IsaLevel Level, const Tuning &Choice) {
   dsv4_kernel Kernel = Kernels.find("k");
   ASSERT_TRUE(Kernel);
   // None; one and two; a step of every size; more than totals are kept for.
-  for (int64_t Tokens : {0, 1, 2, 3, 5, 12, 24, 259})
+  for (int64_t Tokens : {0, 1, 2, 3, 5, 12, 16, 24, 259})
     check(C, Level, Kernel, Tokens);
 }
 
@@ -104,6 +104,7 @@ TEST_P(TileTest, TuningKeepsResults) {
     Tuning Choice;
     Choice.dot = Rows == 4 ? DotForm::Bf16 : DotForm::F32;
     Choice.microRows = Rows;
+    Choice.streamTiles = Rows == 1 ? 4 : Rows == 4 ? 2 : 1;
     std::fill_n(Choice.prefetchBytes, 4, Rows == 4 ? -1 : 64);
     checkAll(GetParam(), levelsHere().back(), Choice);
   }

@@ -36,7 +36,7 @@ protected:
       {1, 0, 2, 0, -1, 0, 1, 0, 0, 0, 1, 32, 64, 0, 0, 1},
       {2, 0, 3, 0, 0, 0, 1, 0, 0, 0, 4, 16, 64, 0, 0, 2},
       {3, 0, 4, 0, -1, 0, 1, 0, 1, 0, 1, 10, 8, 0, 0, 1}};
-  dsv4_state_read reads[2] = {{4, 0, 100, 16}, {4, 4, 10, 3}};
+  dsv4_state_read reads[2] = {{4, 0, 100, 16, 6}, {4, 4, 10, 3, 5}};
   dsv4_program program = {};
   int32_t positions[3] = {14, 15, 16};
   dsv4_step step = {};
@@ -88,6 +88,8 @@ TEST_F(TrafficTest, StateRowsGrowToTheirLimit) {
   // Window rows 15, 16, 16; entries 15 / 4, 16 / 4, 17 / 4, at most 3.
   EXPECT_EQ(trafficOf(program, 4, step, 3).stateBytes,
             100 * (15 + 16 + 16) + 10 * (3 + 3 + 3));
+  EXPECT_EQ(trafficOf(program, 4, step, 3).multiplyAdds,
+            6 * (15 + 16 + 16) + 5 * (3 + 3 + 3));
 }
 
 TEST(Ceiling, MeasuresWithEveryInstructionSet) {

@@ -74,6 +74,7 @@ machine = "a \"machine\""
 command = "bench"
 dot = "f32"
 micro_rows = 4
+stream_tiles = 2
 [measured]
 read_gbs_one_thread = 37.5
 read_gbs = 44
@@ -89,6 +90,7 @@ prefetch_bytes = -1
   EXPECT_EQ(Profile.readGBs, 44);
   EXPECT_EQ(Profile.tuning.dot, DotForm::F32);
   EXPECT_EQ(Profile.tuning.microRows, 4);
+  EXPECT_EQ(Profile.tuning.streamTiles, 2);
   EXPECT_EQ(Profile.tuning.prefetchBytes[0], 4096);
   EXPECT_EQ(Profile.tuning.prefetchBytes[1], 0);
   EXPECT_EQ(Profile.tuning.prefetchBytes[2], -1);
@@ -108,17 +110,19 @@ TEST(TileConfigs, FlagBeforeProfileBeforeHeuristic) {
     Text += L.key + "=" + L.value + " " + L.source + "\n";
   EXPECT_EQ(Text, "dot=bf16 heuristic\n"
                   "micro_rows=6 flag\n"
+                  "stream_tiles=1 heuristic\n"
                   "fp4.prefetch_bytes=1024 profile\n"
-                  "fp8.prefetch_bytes=2048 heuristic\n"
+                  "fp8.prefetch_bytes=-1 heuristic\n"
                   "bf16.prefetch_bytes=-1 flag\n");
   Tuning Merged = mergeTuning(Flags, Profile);
   EXPECT_EQ(Merged.microRows, 6);
   EXPECT_EQ(Merged.prefetchBytes[0], 1024);
   EXPECT_EQ(Merged.prefetchBytes[1], 0);
-  // Intel's cores do without their BF16 dot instruction.
-  EXPECT_EQ(
-      heuristicTuning(llvm::cantFail(findTarget("cpu:graniterapids"))).dot,
-      DotForm::F32);
+  // Intel's cores do without their BF16 dot instruction, and take four tiles.
+  Tuning Intel =
+      heuristicTuning(llvm::cantFail(findTarget("cpu:graniterapids")));
+  EXPECT_EQ(Intel.dot, DotForm::F32);
+  EXPECT_EQ(Intel.streamTiles, 4);
 }
 
 /// A choice that the target cannot follow is not shown as made.
@@ -134,12 +138,26 @@ TEST(TileConfigs, FormOfTheDotOnlyWhereThereIsAChoice) {
   EXPECT_EQ(Dot("cpu:sapphirerapids").source, "flag");
 }
 
+TEST(TileConfigs, SeveralStreamsOnlyWhereRegistersAreEnough) {
+  Tuning Flags;
+  llvm::cantFail(setTuning(Flags, "stream_tiles=4"));
+  auto Tiles = [&](const char *Target) {
+    return configLines(llvm::cantFail(findTarget(Target)), Flags, {})[2];
+  };
+  EXPECT_EQ(Tiles("cpu:x86-64-v3").value, "1");
+  EXPECT_EQ(Tiles("cpu:x86-64-v3").source, "heuristic");
+  EXPECT_EQ(Tiles("cpu:znver4").value, "4");
+  EXPECT_EQ(Tiles("cpu:znver4").source, "flag");
+}
+
 TEST(TileConfigs, RefusesUnknownKeysAndValues) {
   Tuning T;
   EXPECT_EQ(
       llvm::toString(setTuning(T, "fp6.prefetch_bytes=64")),
-      "expected dot, micro_rows or FORMAT.prefetch_bytes (fp4, fp8, bf16) "
-      "= VALUE, got 'fp6.prefetch_bytes=64'");
+      "expected dot, micro_rows, stream_tiles or FORMAT.prefetch_bytes "
+      "(fp4, fp8, bf16) = VALUE, got 'fp6.prefetch_bytes=64'");
+  EXPECT_EQ(llvm::toString(setTuning(T, "stream_tiles=3")),
+            "--config stream_tiles=3:1: expected 1, 2 or 4");
   EXPECT_EQ(llvm::toString(setTuning(T, "micro_rows=0")),
             "--config micro_rows=0:1: expected 1 to 8");
   EXPECT_EQ(llvm::toString(setTuning(T, "dot=\"\nx = 1")).substr(0, 9),
@@ -149,8 +167,8 @@ TEST(TileConfigs, RefusesUnknownKeysAndValues) {
 TEST(TuningProfile, ErrorsNameFileAndLine) {
   EXPECT_EQ(errorOf("target = \"x\"\nspeed = 3\n"),
             "p.toml:2: unknown key 'speed' in the profile; expected target, "
-            "date, machine, command, dot, micro_rows, [measured] or "
-            "[tiles.FORMAT]");
+            "date, machine, command, dot, micro_rows, stream_tiles, "
+            "[measured] or [tiles.FORMAT]");
   EXPECT_EQ(errorOf("[tiles.fp4]\nprefetch = 4\n"),
             "p.toml:2: unknown key 'prefetch' in [tiles.fp4]; expected "
             "prefetch_bytes");

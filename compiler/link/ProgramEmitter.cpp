@@ -229,10 +229,9 @@ void Tables::addStateReads(mlir::Operation *phase) {
   int64_t products = 0; // with one row
   auto add = [&](mlir::Value state, int64_t ratio, int64_t limit) {
     auto type = llvm::cast<StateType>(state.getType());
-    stateReads.push_back(
-        record({i32(int64_t(phases.size())), i32(ratio),
-                i64(type.getRowFormat().bytesPerRow()), i64(limit),
-                i64(products)}));
+    stateReads.push_back(record({i32(int64_t(phases.size())), i32(ratio),
+                                 i64(type.getRowFormat().bytesPerRow()),
+                                 i64(limit), i64(products)}));
   };
   auto widthOf = [](mlir::Value buffer) {
     return llvm::cast<BufferType>(buffer.getType()).getFixed();
@@ -244,8 +243,7 @@ void Tables::addStateReads(mlir::Operation *phase) {
     products = 2 * widthOf(attend.getQ()); // q.k and p.v
     add(attend.getWindow(), 0, attend.getWindowSize());
     if (mlir::Value ids = attend.getIds())
-      add(attend.getEntries(), ratioOf(attend.getEntries()),
-          widthOf(ids));
+      add(attend.getEntries(), ratioOf(attend.getEntries()), widthOf(ids));
     else if (attend.getEntries())
       add(attend.getEntries(), ratioOf(attend.getEntries()), INT64_MAX);
   }

@@ -68,10 +68,10 @@ std::vector<Question> openQuestions(const TargetDesc &target,
     out.push_back(ask("micro_rows", known, std::to_string(heuristic.microRows),
                       rows, {many}));
   if (!known.streamTiles && isWide)
-    out.push_back(ask("stream_tiles", known,
-                      std::to_string(heuristic.streamTiles), {"1", "2", "4"},
-                      {streamOf(cpu::TileFormat::Fp4),
-                       streamOf(cpu::TileFormat::Fp8)}));
+    out.push_back(
+        ask("stream_tiles", known, std::to_string(heuristic.streamTiles),
+            {"1", "2", "4"},
+            {streamOf(cpu::TileFormat::Fp4), streamOf(cpu::TileFormat::Fp8)}));
   for (int i = 0; i < NumStreamFormats; ++i)
     if (!known.prefetchBytes[i])
       out.push_back(

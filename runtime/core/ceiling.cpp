@@ -27,7 +27,8 @@ typedef float Floats __attribute__((vector_size(64)));
 /// Ways to read: streams per worker (0: one, a line at a time, each waiting for
 /// the sum of the one before, which leaves the hardware's prefetcher the pace),
 /// how far ahead lines are asked for, and whether they shall pass by the outer
-/// caches (PREFETCHNTA: good on AMD's Zen 4, half of the rate on an Intel Xeon).
+/// caches (PREFETCHNTA: good on AMD's Zen 4, half of the rate on an Intel
+/// Xeon).
 struct Pattern {
   int streams;
   int ahead; // bytes; 0: no prefetch

@@ -48,9 +48,9 @@ private:
   uint32_t features = 0;
   Reservation memory;
   char *buffer = nullptr;
-  uint64_t cursor = 0; // where in its slice each worker goes on reading
-  int first = 0, second = 1;       // patterns
-  double rates[numPatterns] = {};  // of each pattern, when it was last used
+  uint64_t cursor = 0;       // where in its slice each worker goes on reading
+  int first = 0, second = 1; // patterns
+  double rates[numPatterns] = {}; // of each pattern, when it was last used
   double lastDots = 0;
   uint32_t dotFeatures = 0; // of the faster form
 };

@@ -20,15 +20,15 @@ Tuning heuristicTuning(const TargetDesc &target) {
   out.microRows = target.level >= IsaLevel::Avx512 ? 8
                   : target.level == IsaLevel::Avx2 ? 2
                                                    : 1;
-  // Four tiles share each input that is loaded, which Intel's first cache needs;
-  // AMD's cores read one stream a third faster than four (measured on Zen 4),
-  // and their dot instruction takes inputs from memory. Narrower vectors have
-  // no registers for more than one.
+  // Four tiles share each input that is loaded, which Intel's first cache
+  // needs; AMD's cores read one stream a third faster than four (measured on
+  // Zen 4), and their dot instruction takes inputs from memory. Narrower
+  // vectors have no registers for more than one.
   bool isAmd = out.dot == DotForm::Bf16;
   out.streamTiles = target.level < IsaLevel::Avx512 || isAmd ? 1 : 4;
   // About a page ahead over all streams (the hardware stops at page ends): with
   // AVX-512 there are four. A single stream the hardware follows by itself.
-  int64_t ahead = isAmd                            ? -1
+  int64_t ahead = isAmd                              ? -1
                   : target.level >= IsaLevel::Avx512 ? 2048
                   : target.level == IsaLevel::Avx2   ? 4096
                                                      : -1;

@@ -33,8 +33,7 @@ class FewRowsStep {
 public:
   FewRowsStep(KernelBuilder &K, TileLayout Layout, int64_t Rows, int64_t Tiles)
       : K(K), Layout(Layout), Rows(Rows), Tiles(Tiles), Form(wantedInput(K)),
-        PerLine(pairsPerLine(Layout.format)),
-        Ahead(Layout.blockBytes()) {}
+        PerLine(pairsPerLine(Layout.format)), Ahead(Layout.blockBytes()) {}
 
   void emit() {
     K.forRange(K.c64(0), K.param(6), 1, [&](Val G) {

@@ -13,10 +13,20 @@ using namespace mlir;
 
 namespace dsv4::cpu {
 
-/// Rows that are multiplied straight from packed weights.
-static constexpr int64_t DirectRows = 2;
+/// Rows whose inputs are widened to f32 where there is no dot instruction.
+static constexpr int64_t ExpandedRows = 2;
 
-static int64_t expandedBytes(int64_t Inner) { return DirectRows * Inner * 4; }
+/// Rows that are multiplied straight from packed weights, one tile after the
+/// other. The dot instruction takes inputs where they lie, so that more rows
+/// stay on this way while reading weights costs more than sharing their
+/// decoding over tiles would save (measured on Zen 4, docs/kernels.md).
+static int64_t directRows(KernelBuilder &K, TileFormat Format) {
+  if (K.dotForm() != DotForm::Bf16 || Format == TileFormat::Fp4)
+    return ExpandedRows;
+  return Format == TileFormat::Fp8 ? 4 : 8;
+}
+
+static int64_t expandedBytes(int64_t Inner) { return ExpandedRows * Inner * 4; }
 
 int64_t productScratchBytes(int64_t Inner) {
   return std::max(panelBytes(), expandedBytes(Inner));
@@ -237,7 +247,7 @@ static void runPanels(KernelBuilder &K, const TileShape &Shape,
 }
 
 void needTileProduct(KernelBuilder &K, const TileShape &Shape) {
-  for (int64_t Rows = 1; Rows <= DirectRows; ++Rows)
+  for (int64_t Rows = 1; Rows <= directRows(K, Shape.format); ++Rows)
     for (int64_t Tiles : {directTiles(K, Shape), int64_t(1)})
       emitDirect(K, Shape, Rows, Tiles);
   TileLayout Layout{Shape.format, Shape.inner};
@@ -254,10 +264,11 @@ void needTileProduct(KernelBuilder &K, const TileShape &Shape) {
 void multiplyTiles(KernelBuilder &K, const TileShape &Shape,
                    const TileRun &Run) {
   Val Rows = Run.hi - Run.lo;
+  int64_t Direct = directRows(K, Shape.format);
   K.ifElse(
-      Rows > DirectRows, [&] { runPanels(K, Shape, Run); },
+      Rows > Direct, [&] { runPanels(K, Shape, Run); },
       [&] {
-        K.ifOneOf(Rows, DirectRows,
+        K.ifOneOf(Rows, Direct,
                   [&](int64_t N) { runDirect(K, Shape, Run, N); });
       });
 }

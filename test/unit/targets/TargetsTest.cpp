@@ -152,10 +152,9 @@ TEST(TileConfigs, SeveralStreamsOnlyWhereRegistersAreEnough) {
 
 TEST(TileConfigs, RefusesUnknownKeysAndValues) {
   Tuning T;
-  EXPECT_EQ(
-      llvm::toString(setTuning(T, "fp6.prefetch_bytes=64")),
-      "expected dot, micro_rows, stream_tiles or FORMAT.prefetch_bytes "
-      "(fp4, fp8, bf16) = VALUE, got 'fp6.prefetch_bytes=64'");
+  EXPECT_EQ(llvm::toString(setTuning(T, "fp6.prefetch_bytes=64")),
+            "expected dot, micro_rows, stream_tiles or FORMAT.prefetch_bytes "
+            "(fp4, fp8, bf16) = VALUE, got 'fp6.prefetch_bytes=64'");
   EXPECT_EQ(llvm::toString(setTuning(T, "stream_tiles=3")),
             "--config stream_tiles=3:1: expected 1, 2 or 4");
   EXPECT_EQ(llvm::toString(setTuning(T, "micro_rows=0")),

@@ -78,7 +78,7 @@ private:
   void addProduct(mlir::Value x, mlir::Value w, mlir::Value y,
                   std::array<int64_t, 4> operandNumbers, int64_t groups,
                   bool isOfOutputs = false);
-  void addStateReads(mlir::Operation *phase);
+  void addStateReads(mlir::Operation *phase, int64_t first);
   Constant *weightIndex();
   Constant *limits();
   void fail(const llvm::Twine &what) {
@@ -169,7 +169,7 @@ void Tables::addPhase(KernPhaseOpInterface phase, llvm::StringRef function) {
   for (mlir::Value operand : phase->getOperands())
     addOperand(operand);
   addProducts(phase, first);
-  addStateReads(phase);
+  addStateReads(phase, first);
   phases.push_back(
       record({module.getFunction(function), text(phase.getPhaseName()),
               text(phase->getName().stripDialect()), i32(first),
@@ -225,13 +225,17 @@ void Tables::addProducts(mlir::Operation *phase, int64_t first) {
   }
 }
 
-void Tables::addStateReads(mlir::Operation *phase) {
+/// States that a phase reads, whose operands begin at `first` in the table.
+void Tables::addStateReads(mlir::Operation *phase, int64_t first) {
   int64_t products = 0; // with one row
   auto add = [&](mlir::Value state, int64_t ratio, int64_t limit) {
     auto type = llvm::cast<StateType>(state.getType());
-    stateReads.push_back(record({i32(int64_t(phases.size())), i32(ratio),
-                                 i64(type.getRowFormat().bytesPerRow()),
-                                 i64(limit), i64(products)}));
+    int64_t at = llvm::find(phase->getOperands(), state) -
+                 phase->getOperands().begin();
+    stateReads.push_back(
+        record({i32(int64_t(phases.size())), i32(ratio), i32(first + at),
+                i32(0), i64(type.getRowFormat().bytesPerRow()), i64(limit),
+                i64(products)}));
   };
   auto widthOf = [](mlir::Value buffer) {
     return llvm::cast<BufferType>(buffer.getType()).getFixed();

@@ -162,6 +162,8 @@ typedef struct dsv4_product {
 typedef struct dsv4_state_read {
   int32_t phase; // into dsv4_program.phases
   int32_t ratio;
+  int32_t operand;   // the state, into dsv4_program.operands
+  int32_t reserved;
   int64_t row_bytes; // of one row; tiles of 16 rows count by the row
   int64_t limit;     // rows; INT64_MAX: all
   int64_t multiply_adds; // with one row: q.k and p.v of all heads, or index dots
@@ -214,7 +216,7 @@ static_assert(sizeof(dsv4_step) == 88, "ABI");
 static_assert(sizeof(dsv4_phase) == 64, "ABI");
 static_assert(sizeof(dsv4_limits) == 104, "ABI");
 static_assert(sizeof(dsv4_product) == 88, "ABI");
-static_assert(sizeof(dsv4_state_read) == 32, "ABI");
+static_assert(sizeof(dsv4_state_read) == 40, "ABI");
 #endif
 
 #endif // DSV4_RUNTIME_ABI_PROGRAM_H

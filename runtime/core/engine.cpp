@@ -294,6 +294,32 @@ Status Engine::prefill(int64_t slot, const int32_t *tokens, int64_t count) {
   return okStatus();
 }
 
+Status Engine::repeatTo(int64_t slot, int64_t length) {
+  int64_t held = lengths[slot];
+  if (held < leastRepeated || length < held || length > step.context ||
+      held % DSV4_CONTEXT_BLOCK || length % DSV4_CONTEXT_BLOCK)
+    return makeError(Code::InvalidArgument,
+                     "repeating a context: expected %lld tokens or more and a "
+                     "length up to %lld, both multiples of %d, got %lld and "
+                     "%lld",
+                     (long long)leastRepeated, (long long)step.context,
+                     DSV4_CONTEXT_BLOCK, (long long)held, (long long)length);
+  for (int64_t i = 0; i < root->num_state_reads; ++i) {
+    const dsv4_state_read &read = root->state_reads[i];
+    if (!read.ratio)
+      continue; // a window holds its last rows already
+    char *rows =
+        (char *)executor.operand(read.operand) + slot * step.state_stride;
+    // Whole tiles of 16 rows, because rows of a tile are interleaved.
+    int64_t period = held / read.ratio / 16 * 16 * read.row_bytes;
+    int64_t bytes = length / read.ratio * read.row_bytes;
+    for (int64_t at = period; at < bytes; at += period)
+      memcpy(rows + at, rows, bytes - at < period ? bytes - at : period);
+  }
+  lengths[slot] = length;
+  return okStatus();
+}
+
 const float *Engine::logits(int64_t i) const {
   return (const float *)executor.operand(root->logits_operand) +
          i * root->limits.vocab;

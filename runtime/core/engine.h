@@ -78,6 +78,14 @@ public:
   /// feed() of any number of tokens, logits of the last one alone.
   Status prefill(int64_t slot, const int32_t *tokens, int64_t count);
 
+  /// Tokens that a slot must hold for repeatTo(): 16 entries of every ratio.
+  static constexpr int64_t leastRepeated = 16 * DSV4_CONTEXT_BLOCK;
+  /// Makes a slot `length` tokens long by repeating the compressed entries that
+  /// it holds. What it then holds is of no text: for measuring the speed of a
+  /// context whose prefill would take hours. InvalidArgument: not whole blocks
+  /// of DSV4_CONTEXT_BLOCK tokens, too few tokens, or a longer context.
+  Status repeatTo(int64_t slot, int64_t length);
+
   /// Row `i` of the last feed(): F32 [vocab].
   const float *logits(int64_t i) const;
 

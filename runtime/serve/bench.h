@@ -39,6 +39,7 @@ struct Bench {
   Engine engine;
   Ceiling ceiling;
   bool hasCeiling = false;
+  bool isRepeating = false;
   PhaseSample *samples = nullptr; // [num_phases]
   int64_t steps = 0;              // that samples add up
   StepTimes stepTimes;            // of generations
@@ -56,6 +57,9 @@ struct Bench {
   /// the last token gets logits.
   Status prefill(int64_t sequence, int64_t from, int64_t count,
                  PhaseSample *samples = nullptr);
+  /// Fills an empty sequence up to `depth` tokens; with isRepeating in much less
+  /// time than their prefill takes (Engine::repeatTo).
+  Status fill(int64_t sequence, int64_t depth);
   /// Adds `count` tokens from position `from` to each sequence, one of each in
   /// a step.
   Status generate(int64_t sequences, int64_t from, int64_t count,

@@ -50,6 +50,18 @@ Status Bench::prefill(int64_t sequence, int64_t from, int64_t count,
   return okStatus();
 }
 
+Status Bench::fill(int64_t sequence, int64_t depth) {
+  int64_t whole = depth - depth % DSV4_CONTEXT_BLOCK;
+  int64_t computed = Engine::leastRepeated;
+  if (!isRepeating || whole <= computed)
+    return prefill(sequence, 0, depth);
+  DSV4_RETURN_IF_ERROR(prefill(sequence, 0, computed));
+  if (interrupted())
+    return okStatus();
+  DSV4_RETURN_IF_ERROR(engine.repeatTo(sequence, whole));
+  return prefill(sequence, whole, depth - whole);
+}
+
 Status Bench::generate(int64_t sequences, int64_t from, int64_t count,
                        PhaseSample *to) {
   static int32_t ids[maxTogether];
@@ -78,6 +90,7 @@ Status openBench(Bench &bench, const dsv4_program &program, const Flags &flags,
       needs.steps < StepTimes::mostRoom ? needs.steps : StepTimes::mostRoom;
   uint64_t timeBytes = sizeof(double) * uint64_t(places);
   options.extraBytes = sampleBytes + timeBytes + needs.snapshotBytes;
+  bench.isRepeating = flags.repeatDepth;
   bench.foreignBytes = anonymousBytes();
   DSV4_RETURN_IF_ERROR(bench.engine.open(program, options));
   bench.memory.threads = bench.engine.workers().threads();

@@ -36,7 +36,7 @@ struct Flags {
   bool raw = false, think = false, json = false, verbose = false;
   const char *trace = nullptr;
   bool ignoreEos = false, verify = false, profilePhases = false;
-  bool noPin = false, noCeiling = false;
+  bool noPin = false, repeatDepth = false, noCeiling = false;
   text::SamplerParams sampler;
 };
 

@@ -47,7 +47,7 @@ Status repeatOnce(Bench &bench, const BenchTest &test, PhaseSample *samples,
                   double *took) {
   for (int64_t i = 0; i < test.sequences; ++i) {
     bench.engine.reset(i);
-    DSV4_RETURN_IF_ERROR(bench.prefill(i, 0, test.depth));
+    DSV4_RETURN_IF_ERROR(bench.fill(i, test.depth));
   }
   double start = seconds();
   if (test.prompt)
@@ -192,6 +192,8 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
        "generated tokens (default 128; 0: none)"},
       {"--n-depth", "-d", FlagSpec::Text, &f.depths,
        "tokens in the context before the test (default 0)"},
+      {"--repeat-depth", nullptr, FlagSpec::Switch, &f.repeatDepth,
+       "compute 2,048 tokens of a depth and repeat their entries"},
       {"--sequences", "-s", FlagSpec::Text, &f.sequenceList,
        "sequences that a step of generation feeds (default 1)"},
       {"--repetitions", "-r", FlagSpec::Integer, &f.repeat,

@@ -178,6 +178,47 @@ TEST(Engine, RefusesPartsThatDoNotFitTogether) {
   engine.close();
 }
 
+/// The fake's state is its tokens, an entry of 4 bytes for each.
+TEST(Engine, RepeatsEntriesOfOneSlot) {
+  dsv4_program program = fake::program();
+  std::vector<dsv4_operand> operands(program.operands,
+                                     program.operands + program.num_operands);
+  operands.push_back(
+      {DSV4_SPACE_STATE, 0, {program.limits.state_bytes.fixed, 0}});
+  dsv4_state_read read = {0, 1, int32_t(operands.size()) - 1, 0, 4, 1 << 20, 0};
+  program.operands = operands.data();
+  program.num_operands = int64_t(operands.size());
+  program.state_reads = &read;
+  program.num_state_reads = 1;
+  program.limits.max_context = 6144;
+  Engine engine;
+  Status status = engine.open(program, withThreads(1, 2));
+  ASSERT_TRUE(status.isOk()) << status.message;
+  auto first = someTokens(2048), other = someTokens(10);
+  ASSERT_TRUE(engine.prefill(0, other.data(), 10).isOk());
+  ASSERT_TRUE(engine.prefill(1, first.data(), 2048).isOk());
+  EXPECT_FALSE(engine.repeatTo(0, 4096).isOk()); // too few to repeat
+  EXPECT_FALSE(engine.repeatTo(1, 5000).isOk()); // not whole blocks
+  EXPECT_FALSE(engine.repeatTo(1, 8192).isOk()); // beyond the context
+  EXPECT_FALSE(engine.repeatTo(1, 1920).isOk()); // shorter
+  ASSERT_EQ(engine.length(1), 2048);
+  status = engine.repeatTo(1, 5120);
+  ASSERT_TRUE(status.isOk()) << status.message;
+  ASSERT_EQ(engine.length(1), 5120);
+  std::vector<int32_t> all;
+  for (int64_t i = 0; i < 5120; ++i)
+    all.push_back(first[i % 2048]);
+  all.push_back(7);
+  ASSERT_TRUE(engine.feed(1, &all.back(), 1, 1).isOk());
+  for (int64_t v = 0; v < fake::vocab; ++v)
+    ASSERT_EQ(engine.logits(0)[v], fake::expectedLogit(all.data(), 5121, v));
+  other.push_back(3);
+  ASSERT_TRUE(engine.feed(0, &other.back(), 1, 1).isOk());
+  for (int64_t v = 0; v < fake::vocab; ++v)
+    ASSERT_EQ(engine.logits(0)[v], fake::expectedLogit(other.data(), 11, v));
+  engine.close();
+}
+
 TEST(Engine, PhaseTimesAddUp) {
   std::vector<int32_t> tokens = someTokens(32);
   Engine engine;

@@ -230,12 +230,11 @@ void Tables::addStateReads(mlir::Operation *phase, int64_t first) {
   int64_t products = 0; // with one row
   auto add = [&](mlir::Value state, int64_t ratio, int64_t limit) {
     auto type = llvm::cast<StateType>(state.getType());
-    int64_t at = llvm::find(phase->getOperands(), state) -
-                 phase->getOperands().begin();
-    stateReads.push_back(
-        record({i32(int64_t(phases.size())), i32(ratio), i32(first + at),
-                i32(0), i64(type.getRowFormat().bytesPerRow()), i64(limit),
-                i64(products)}));
+    int64_t at =
+        llvm::find(phase->getOperands(), state) - phase->getOperands().begin();
+    stateReads.push_back(record(
+        {i32(int64_t(phases.size())), i32(ratio), i32(first + at), i32(0),
+         i64(type.getRowFormat().bytesPerRow()), i64(limit), i64(products)}));
   };
   auto widthOf = [](mlir::Value buffer) {
     return llvm::cast<BufferType>(buffer.getType()).getFixed();

@@ -57,8 +57,8 @@ struct Bench {
   /// the last token gets logits.
   Status prefill(int64_t sequence, int64_t from, int64_t count,
                  PhaseSample *samples = nullptr);
-  /// Fills an empty sequence up to `depth` tokens; with isRepeating in much less
-  /// time than their prefill takes (Engine::repeatTo).
+  /// Fills an empty sequence up to `depth` tokens; with isRepeating in much
+  /// less time than their prefill takes (Engine::repeatTo).
   Status fill(int64_t sequence, int64_t depth);
   /// Adds `count` tokens from position `from` to each sequence, one of each in
   /// a step.

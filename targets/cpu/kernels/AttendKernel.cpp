@@ -37,8 +37,10 @@ public:
     RowBytes = Window.getRowFormat().bytesPerRow();
     Groups = (Heads + Lanes - 1) / Lanes;
     Totals = stackBuffer(K, 64);
-    // Rows or heads at a time: a divisor of 16.
-    Step = int64_t(llvm::bit_floor(uint64_t(K.microRows())));
+    // Rows or heads at a time: a divisor of 16 for which registers are enough.
+    Step = K.isa() >= IsaLevel::Avx512
+               ? 8
+               : int64_t(llvm::bit_floor(uint64_t(K.microRows())));
   }
 
   void emit() {

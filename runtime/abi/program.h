@@ -115,6 +115,7 @@ enum dsv4_cpu_feature {
   DSV4_CPU_AVX512DQ = 1u << 5,
   DSV4_CPU_AVX512BF16 = 1u << 6,
   DSV4_CPU_AVX512VBMI = 1u << 7,
+  DSV4_CPU_AVX512VNNI = 1u << 8,
 };
 
 typedef struct dsv4_blob {

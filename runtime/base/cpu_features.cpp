@@ -42,6 +42,7 @@ uint32_t cpuFeatures() {
   add(zmm && (b >> 30 & 1), DSV4_CPU_AVX512BW);
   add(zmm && (b >> 31 & 1), DSV4_CPU_AVX512VL);
   add(zmm && (c >> 1 & 1), DSV4_CPU_AVX512VBMI);
+  add(zmm && (c >> 11 & 1), DSV4_CPU_AVX512VNNI);
   if (__get_cpuid_count(7, 1, &a, &b, &c, &d))
     add(zmm && (a >> 5 & 1), DSV4_CPU_AVX512BF16);
   return found;
@@ -80,6 +81,7 @@ static const struct {
     {DSV4_CPU_AVX512DQ, "avx512dq"},
     {DSV4_CPU_AVX512BF16, "avx512bf16"},
     {DSV4_CPU_AVX512VBMI, "avx512vbmi"},
+    {DSV4_CPU_AVX512VNNI, "avx512vnni"},
 };
 
 /// Whether `name` is an item of a comma-separated list.

@@ -88,8 +88,9 @@ static void setLevel(TargetDesc &target, IsaLevel level, bool isX86) {
     return;
   case IsaLevel::Avx512Bf16:
     target.cpu = "x86-64-v4";
-    target.features = "+avx512bf16,+avx512vbmi";
-    target.cpuFeatures = avx512 | DSV4_CPU_AVX512BF16 | DSV4_CPU_AVX512VBMI;
+    target.features = "+avx512bf16,+avx512vbmi,+avx512vnni";
+    target.cpuFeatures = avx512 | DSV4_CPU_AVX512BF16 | DSV4_CPU_AVX512VBMI |
+                         DSV4_CPU_AVX512VNNI;
     return;
   }
 }
@@ -121,8 +122,8 @@ IsaLevel nativeLevel() {
     return IsaLevel::Portable;
   if (!has({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}))
     return IsaLevel::Avx2;
-  return has({"avx512bf16", "avx512vbmi"}) ? IsaLevel::Avx512Bf16
-                                           : IsaLevel::Avx512;
+  return has({"avx512bf16", "avx512vbmi", "avx512vnni"}) ? IsaLevel::Avx512Bf16
+                                                         : IsaLevel::Avx512;
 }
 
 llvm::Expected<TargetDesc> nativeTarget() {

@@ -23,7 +23,7 @@ enum class IsaLevel {
   Portable,   // any CPU of the architecture
   Avx2,       // AVX2, FMA, F16C (x86-64-v3)
   Avx512,     // F, BW, CD, DQ, VL (x86-64-v4)
-  Avx512Bf16, // the same with BF16 and VBMI
+  Avx512Bf16, // the same with BF16, VBMI and VNNI
 };
 
 /// What dot products are made of where a CPU has a BF16 dot instruction; both

@@ -148,6 +148,14 @@ PhaseItems IndexScoreOp::getItems() {
           EntryBlock};
 }
 
+Affine IndexScoreOp::getScratchBytes() {
+  // The queries as bytes with one number per group of 32, and two decoded
+  // tiles: 16 bytes per k, and two lines per group.
+  int64_t N = getStateWidth(getEntries()), Groups = N / 32;
+  int64_t Queries = getHeads() * (N + Groups * 4);
+  return {roundUp(Queries + 2 * (N * 16 + Groups * 128), PlanAlignment)};
+}
+
 LogicalResult IndexScoreOp::verify() {
   if (failed(checkState(*this, "C1", "entries", getEntries(),
                         StateKind::IndexEntries)))
@@ -165,9 +173,12 @@ LogicalResult IndexScoreOp::verify() {
 PhaseItems TopKOp::getItems() { return {ItemsRule::Tokens}; }
 
 Affine TopKOp::getScratchBytes() {
-  // A copy of the keys and one histogram of 16-bit keys' halves.
-  return bufferOf(getScores()).getRowBytes().alignedTo(PlanAlignment) +
-         Affine{2 * 256 * 4};
+  // 16-bit keys in chunks of 512 entries, a 16-bit maximum of 16 entries, and
+  // 32-bit ids of all entries where all are equal.
+  int64_t PerBlock = ContextBlock / getRatio();
+  int64_t Chunk = 512 * 2 + 32 * 2;
+  return Affine{Chunk, 2 * PerBlock + ceilDiv(PerBlock, 16) * 2 + 4 * PerBlock}
+      .alignedTo(PlanAlignment);
 }
 
 LogicalResult TopKOp::verify() {

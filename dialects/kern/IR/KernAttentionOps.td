@@ -120,7 +120,7 @@ def Kern_IndexQueryOp : Kern_PhaseOp<"index_query",
 def Kern_IndexScoreOp : Kern_PhaseOp<"index_score",
     (ins ReadBuffer<"[H, N]">:$q, ReadBuffer<"[H]">:$weights,
          ReadState<"index rows">:$entries, WriteBuffer<"per entry">:$scores,
-         I64Attr:$heads, F32Attr:$factor)> {
+         I64Attr:$heads, F32Attr:$factor), [], ["getScratchBytes"]> {
   let summary = "scores of all visible entries";
   let description = [{
     Semantics: w_h = bf16(weights_h * factor); score_c = bf16(sum_h

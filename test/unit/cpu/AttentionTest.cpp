@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Query heads, window rows, attention, indexer and top-k against scalar loops,
-// bit for bit. Sequence state lies at slot 1, so that addressing shows.
+// Query heads, window rows, attention and the indexer's queries against scalar
+// loops, bit for bit (scores and top-k: IndexTest.cpp). Sequence state lies at
+// slot 1, so that addressing shows.
 
-#include "targets/cpu/Packing.h"
 #include "test/unit/cpu/PhaseHarness.h"
 #include "test/unit/cpu/ScalarOps.h"
 
@@ -253,101 +253,6 @@ TEST_P(AttentionTest, IndexQuery) {
     hadamard(Want);
     quantizeE2M1(Want);
     ASSERT_EQ(floatsOf(Q.as<uint16_t>() + I * D, D), Want) << I;
-  }
-}
-
-/// Scores of the visible entries (R8), for index rows of 128 and of 64.
-TEST_P(AttentionTest, IndexScore) {
-  for (int64_t N : {128, 64}) {
-    std::string W = std::to_string(4 * N), Row = std::to_string(N);
-    PhaseKernel Kernel(GetParam(), R"(
-  %q = kern.buffer "q" : <token, )" + W +
-                                       R"(, bf16>
-  %w = kern.buffer "w" : <token, 4, bf16>
-  %e = kern.state "e" : <index_entries, ratio = 4, #qfmt.rows<)" +
-                                       Row +
-                                       R"(, fp4>>
-  %s = kern.buffer "s" : <token, 0 + 32 per_block, bf16>
-  kern.index_score "i" q(%q : !kern.buffer<token, )" +
-                                       W + R"(, bf16>)
-    weights(%w : !kern.buffer<token, 4, bf16>)
-    entries(%e : !kern.state<index_entries, ratio = 4, #qfmt.rows<)" +
-                                       Row +
-                                       R"(, fp4>>)
-    scores(%s : !kern.buffer<token, 0 + 32 per_block, bf16>) {heads = 4 : i64, factor = 0.0220970869 : f32})");
-    constexpr int64_t Tokens = 2, Entries = 256;
-    int64_t Stride = Entries / 16 * tileBytes(TileFormat::Fp4, N);
-    StepRows Rows(Tokens, 1021); // 255 and 256 visible
-    inSecondSequence(Rows, Stride);
-    Buffer Codes(Entries * N / 2), Scales(Entries * N / 32), State(2 * Stride);
-    for (size_t I = 0; I < Codes.size(); ++I)
-      Codes.data()[I] = uint8_t(Random());
-    for (size_t I = 0; I < Scales.size(); ++I)
-      Scales.data()[I] = uint8_t(124 + Random() % 6);
-    packTiles(TileFormat::Fp4, N, Entries, 0, Entries / 16, Codes.data(),
-              Scales.data(), State.data() + Stride);
-    Buffer Q = randomBf16(Tokens * 4 * N, 2), Wt = randomBf16(Tokens * 4, 2);
-    Buffer Scores(Tokens * 256 * 2);
-    Kernel.run(Rows, {Q.data(), Wt.data(), State.data(), Scores.data()},
-               Tokens);
-    FlushDenormals Flush;
-    for (int64_t T = 0; T < Tokens; ++T)
-      for (int64_t E = 0; E < (Rows.position[T] + 1) / 4; ++E) {
-        float Sum = 0;
-        for (int64_t Head = 0; Head < 4; ++Head) {
-          // R1 with the entry's scales.
-          const uint16_t *X = Q.as<uint16_t>() + (T * 4 + Head) * N;
-          float Total = 0;
-          for (int64_t G = 0; G < N / 32; ++G) {
-            float Chain = 0;
-            for (int64_t I = G * 32; I < G * 32 + 32; I += 2)
-              for (int64_t J : {I + 1, I})
-                Chain = std::fma(
-                    num::bf16ToFloat(X[J]),
-                    num::e2m1ToFloat(
-                        Codes.data()[(E * N + J) / 2] >> (J % 2 * 4) & 15),
-                    Chain);
-            Total = std::fma(Chain,
-                             num::e8m0ToFloat(Scales.data()[E * (N / 32) + G]),
-                             Total);
-          }
-          float Weight = bf(num::bf16ToFloat(Wt.as<uint16_t>()[T * 4 + Head]) *
-                            0.0220970869f);
-          Sum += bf(std::max(bf(Total), 0.0f) * Weight);
-        }
-        ASSERT_EQ(num::bf16ToFloat(Scores.as<uint16_t>()[T * 256 + E]), bf(Sum))
-            << N << ' ' << T << ' ' << E;
-      }
-  }
-}
-
-TEST_P(AttentionTest, TopK) {
-  PhaseKernel Kernel(GetParam(), R"(
-  %s = kern.buffer "s" : <token, 0 + 32 per_block, bf16>
-  %i = kern.buffer "i" : <token, 16, i32>
-  kern.top_k "k" scores(%s : !kern.buffer<token, 0 + 32 per_block, bf16>)
-    ids(%i : !kern.buffer<token, 16, i32>) {k = 16 : i64, ratio = 4 : i64})");
-  for (int64_t First : {10, 62, 300, 900}) {
-    constexpr int64_t Tokens = 4;
-    StepRows Rows(Tokens, First);
-    Buffer Scores = randomBf16(Tokens * 256, 1), Ids(Tokens * 16 * 4);
-    for (int64_t I = 0; I < 256; I += 2) // many ties, both zeros
-      Scores.as<uint16_t>()[I] = I % 4 ? 0x8000 : 0;
-    Kernel.run(Rows, {Scores.data(), Ids.data()}, Tokens);
-    for (int64_t T = 0; T < Tokens; ++T) {
-      Floats S = floatsOf(Scores.as<uint16_t>() + T * 256, 256);
-      std::vector<int32_t> Want((First + T + 1) / 4);
-      for (size_t I = 0; I < Want.size(); ++I)
-        Want[I] = int32_t(I);
-      std::stable_sort(Want.begin(), Want.end(),
-                       [&](int32_t A, int32_t B) { return S[A] > S[B]; });
-      Want.resize(std::min<size_t>(Want.size(), 16));
-      std::sort(Want.begin(), Want.end());
-      Want.resize(16, -1);
-      for (int64_t I = 0; I < 16; ++I)
-        ASSERT_EQ(Ids.as<int32_t>()[T * 16 + I], Want[I])
-            << First << ' ' << T << ' ' << I;
-    }
   }
 }
 

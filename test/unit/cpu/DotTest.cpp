@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
 /// wide exponents, so that denormal intermediate results occur.
 TEST(Dot, InstructionEqualsTwoFusedMultiplyAdds) {
   if (nativeLevel() < IsaLevel::Avx512Bf16)
-    GTEST_SKIP() << "this CPU has no avx512bf16 with vbmi";
+    GTEST_SKIP() << "this CPU has no avx512bf16 with vbmi and vnni";
   auto Emit = [](KernelBuilder &K) {
     K.beginKernel("k", 4);
     K.forItems([&](Val I) {

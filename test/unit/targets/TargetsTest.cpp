@@ -35,6 +35,7 @@ TEST(TargetDesc, FeaturesFollowTheLevel) {
   TargetDesc Zen5 = llvm::cantFail(findTarget("cpu:znver5"));
   EXPECT_TRUE(Zen5.cpuFeatures & DSV4_CPU_AVX512BF16);
   EXPECT_TRUE(Zen5.cpuFeatures & DSV4_CPU_AVX512VBMI);
+  EXPECT_TRUE(Zen5.cpuFeatures & DSV4_CPU_AVX512VNNI);
   EXPECT_EQ(Zen5.cpu, "x86-64-v4");
   // Ice Lake has VBMI but no BF16: the level decides.
   TargetDesc Ice = llvm::cantFail(findTarget("cpu:icelake-server"));

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // See IndexDot.h. Queries become bytes q + 16 (1 .. 31), keys bytes with sign,
-// because the instructions multiply unsigned with signed bytes; what the 16 adds
-// to a sum depends on the key alone and is what the sums of its tile start from.
+// because the instructions multiply unsigned with signed bytes; what the 16
+// adds to a sum depends on the key alone and is what the sums of its tile start
+// from.
 //
 // Room: queries [heads][N] bytes; [heads][N / 32] units; per tile the keys, a
 // line of four k per lane; the starts of its groups; their scales in f32.
@@ -84,8 +85,8 @@ Val IndexDot::multiply(Val Sums, Val Q, Val Line) {
     return K.intrinsic("llvm.x86.avx512.vpdpbusd.512", SumType,
                        {Sums, Q, Line});
   if (K.isa() >= IsaLevel::Avx512)
-    return Sums + K.intrinsic("llvm.x86.avx512.pmaddubs.w.512", SumType,
-                              {Q, Line});
+    return Sums +
+           K.intrinsic("llvm.x86.avx512.pmaddubs.w.512", SumType, {Q, Line});
   if (K.isa() == IsaLevel::Avx2)
     return Sums + inHalves(K, K.i16(), Q, Line, [&](Val A, Val B) {
              return K.intrinsic("llvm.x86.avx2.pmadd.ub.sw",
@@ -135,20 +136,21 @@ Val IndexDot::prepareBlock(Val X, Val Block) {
     Misfit = Misfit | select((Sum - Magic) * Power == In[I], K.vi(0), K.vi(1));
     // As keys lie in the two bytes-vectors of a line.
     Val Bytes = K.trunc(K.asInt(Sum), K.i8());
-    Val Turned = K.shuffle(Bytes, Bytes, {0, 4, 1, 5, 2, 6, 3, 7, //
-                                          8, 12, 9, 13, 10, 14, 11, 15});
+    Val Turned = K.shuffle(Bytes, Bytes,
+                           {0, 4, 1, 5, 2, 6, 3, 7, //
+                            8, 12, 9, 13, 10, 14, 11, 15});
     K.store(Turned, Codes + Block * GroupK + I * Lanes);
   }
   return Misfit;
 }
 
 Val IndexDot::prepareQuery(Val Q) {
-  Val Misfit =
-      K.forRange(K.c64(0), K.c64(Heads * (N / GroupK)), 1, {K.vi(0)},
-                 [&](Val Block, llvm::ArrayRef<Val> It) {
-                   Val Here = prepareBlock(Q + Block * (GroupK * 2), Block);
-                   return Vals{It[0] | Here};
-                 })[0];
+  Val Misfit = K.forRange(K.c64(0), K.c64(Heads * (N / GroupK)), 1, {K.vi(0)},
+                          [&](Val Block, llvm::ArrayRef<Val> It) {
+                            Val Here =
+                                prepareBlock(Q + Block * (GroupK * 2), Block);
+                            return Vals{It[0] | Here};
+                          })[0];
   return K.laneSum(Misfit) == 0;
 }
 
@@ -206,9 +208,9 @@ Vals IndexDot::dots(Val H, int64_t Count) {
             Bytes, keys(T) + Group * (Quads * LineBytes) + Quad * LineBytes,
             LineBytes));
       for (int64_t I = 0; I < Count; ++I)
-        In.push_back(K.bitcast(K.splat(K.loadI32(Codes + (H + I) * N +
-                                                 Group * GroupK + Quad * 4)),
-                               Bytes));
+        In.push_back(K.bitcast(
+            K.splat(K.loadI32(Codes + (H + I) * N + Group * GroupK + Quad * 4)),
+            Bytes));
       for (int64_t I = 0; I < Tiles * Count; ++I)
         Sums[I] = multiply(Sums[I], In[I % Count], Lines[I / Count]);
     }

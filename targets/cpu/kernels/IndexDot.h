@@ -2,21 +2,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The dot products of the index scores in integers (numerics R1, R8). Keys are
-// E2M1 codes; queries come from E2M1 in blocks of 32, so inside a group both are
-// small integers times powers of two, and the chain of 32 fused multiply-adds
-// is exact: whatever sums the integers gives its bits.
+// E2M1 codes; queries come from E2M1 in blocks of 32, so inside a group both
+// are small integers times powers of two, and the chain of 32 fused
+// multiply-adds is exact: whatever sums the integers gives its bits.
 //
 //   chain = 2^u * sum (q_i * k_i),  |q_i| <= 15, |k_i| <= 12: |sum| <= 5760
 //
 // Every partial sum of the chain is a multiple of 2^u below 2^(u + 13): it fits
-// 24 bits, so no fma of the chain rounds, and with 2^u a normal float nothing is
-// flushed. A sum of zero is +0, as the chain's is: it starts from +0, which no
-// product can make -0. The total then takes the same fma of the same floats.
+// 24 bits, so no fma of the chain rounds, and with 2^u a normal float nothing
+// is flushed. A sum of zero is +0, as the chain's is: it starts from +0, which
+// no product can make -0. The total then takes the same fma of the same floats.
 //
 // Queries are any BF16 as far as the types know. prepareQuery() finds out
-// whether they fit; where a block does not (its largest value is 2^E and another
-// is no multiple of 2^(E - 3), or a power is out of range), the caller has to
-// take the other way.
+// whether they fit; where a block does not (its largest value is 2^E and
+// another is no multiple of 2^(E - 3), or a power is out of range), the caller
+// has to take the other way.
 
 #ifndef DSV4_TARGETS_CPU_KERNELS_INDEXDOT_H
 #define DSV4_TARGETS_CPU_KERNELS_INDEXDOT_H
@@ -38,7 +38,8 @@ public:
   Val prepareQuery(Val Q);
   /// Decodes the tile at `Tile` as number `Slot` of those that dots() takes.
   void decodeTile(Val Tile, int64_t Slot);
-  /// q . k of `Count` heads from head H on with the decoded tiles: [tiles][heads].
+  /// q . k of `Count` heads from head H on with the decoded tiles:
+  /// [tiles][heads].
   Vals dots(Val H, int64_t Count);
 
 private:

@@ -7,12 +7,14 @@
 //   2. The entries fall into groups of 16; the k-th largest of the groups'
 //      maxima is a bound: k entries at least reach it, so the k best do. Few
 //      others do. Where groups are few, the k-th largest key is the bound.
-//   3. The ids of those that reach it are collected; among them the k-th largest
+//   3. The ids of those that reach it are collected; among them the k-th
+//   largest
 //      key is found, and the ids above it are written with the first of its
 //      equals.
 // A k-th largest key comes from its bits, highest first: sixteen times counting
-// the keys above a number. The first count runs over a sixteenth of the entries,
-// the second over those collected, which are all only where all are equal.
+// the keys above a number. The first count runs over a sixteenth of the
+// entries, the second over those collected, which are all only where all are
+// equal.
 //
 // Scratch: maxima, keys (16 bits each), ids collected.
 
@@ -24,8 +26,8 @@ namespace dsv4::cpu {
 
 namespace {
 
-constexpr int64_t Wide = 32;          // keys in a vector
-constexpr int64_t Chunk = 16 * Wide;  // entries of 32 groups
+constexpr int64_t Wide = 32;           // keys in a vector
+constexpr int64_t Chunk = 16 * Wide;   // entries of 32 groups
 constexpr int64_t Lowest = -(1 << 15); // below the key of every score
 
 class TopK {
@@ -103,12 +105,11 @@ private:
   }
 
   Val countAbove(Val Ptr, Val Vectors, Val Bound) {
-    return K.forRange(K.c64(0), Vectors, 1, {K.c32(0)},
-                      [&](Val I, llvm::ArrayRef<Val> It) {
-                        Val Bits = above(Ptr + I * (Wide * 2), Bound);
-                        return Vals{It[0] + K.intrinsic("llvm.ctpop", K.i32(),
-                                                        {Bits})};
-                      })[0];
+    return K.forRange(
+        K.c64(0), Vectors, 1, {K.c32(0)}, [&](Val I, llvm::ArrayRef<Val> It) {
+          Val Bits = above(Ptr + I * (Wide * 2), Bound);
+          return Vals{It[0] + K.intrinsic("llvm.ctpop", K.i32(), {Bits})};
+        })[0];
   }
 
   /// The k-th largest key of some vectors (i32), Lowest where there are fewer:
@@ -118,9 +119,9 @@ private:
                       [&](Val, llvm::ArrayRef<Val> It) {
                         Val Try = It[0] + It[1];
                         Val Reach = countAbove(Ptr, Vectors, Try - 1);
-                        return Vals{dsv4::cpu::select(Reach >= Count, Try,
-                                                      It[0]),
-                                    It[1] >> 1};
+                        return Vals{
+                            dsv4::cpu::select(Reach >= Count, Try, It[0]),
+                            It[1] >> 1};
                       })[0];
   }
 

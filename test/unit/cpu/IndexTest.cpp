@@ -21,8 +21,8 @@ constexpr float Factor = 0.0220970869f;
 std::string indexScore(int64_t Heads, int64_t N) {
   std::string Q = "<token, " + std::to_string(Heads * N) + ", bf16>";
   std::string W = "<token, " + std::to_string(Heads) + ", bf16>";
-  std::string E = "<index_entries, ratio = 4, #qfmt.rows<" + std::to_string(N) +
-                  ", fp4>>";
+  std::string E =
+      "<index_entries, ratio = 4, #qfmt.rows<" + std::to_string(N) + ", fp4>>";
   return "%q = kern.buffer \"q\" : " + Q + "\n%w = kern.buffer \"w\" : " + W +
          "\n%e = kern.state \"e\" : " + E + R"(
   %s = kern.buffer "s" : <token, 0 + 32 per_block, bf16>
@@ -52,8 +52,8 @@ struct Entries {
   float dot(const uint16_t *Q, int64_t E) {
     Floats X = floatsOf(Q, N), Row(N), Scale(N / 32);
     for (int64_t I = 0; I < N; ++I)
-      Row[I] = num::e2m1ToFloat(Codes.data()[(E * N + I) / 2] >> (I % 2 * 4) &
-                                15);
+      Row[I] =
+          num::e2m1ToFloat(Codes.data()[(E * N + I) / 2] >> (I % 2 * 4) & 15);
     for (int64_t G = 0; G < N / 32; ++G)
       Scale[G] = num::e8m0ToFloat(Scales.data()[E * (N / 32) + G]);
     return num::dot(X.data(), Row.data(), Scale.data(), N);
@@ -182,8 +182,8 @@ TEST_P(IndexTest, ScoreOfOneMisfit) {
       // Blocks whose largest value is 1, so that 1.125 and 1/16 misfit.
       Buffer Q = scaledIntegers(Count, 8, 127, 127);
       Q.as<uint16_t>()[At] = Bits;
-      check(Kernel, Heads, N, Q, Bits == 0x7f00 ? llvm::ArrayRef(Small)
-                                                : llvm::ArrayRef(Usual),
+      check(Kernel, Heads, N, Q,
+            Bits == 0x7f00 ? llvm::ArrayRef(Small) : llvm::ArrayRef(Usual),
             "one misfit");
     }
 }

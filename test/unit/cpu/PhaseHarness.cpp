@@ -9,9 +9,6 @@
 #include "mlir/Parser/Parser.h"
 #include "targets/cpu/kernels/Kernels.h"
 
-#include <algorithm>
-#include <chrono>
-
 namespace dsv4::cpu::test {
 
 static constexpr char Head[] = R"(
@@ -45,39 +42,18 @@ PhaseKernel::PhaseKernel(IsaLevel Level, const std::string &Body) {
       Level, [&](KernelBuilder &K) { Emit(K, Phase, "k"); });
 }
 
-size_t PhaseKernel::scratchBytes(const StepRows &Rows) const {
-  return ScratchBytes.fixed +
-         ScratchBytes.perBlock * (Rows.step.context / DSV4_CONTEXT_BLOCK);
-}
-
 void PhaseKernel::run(StepRows &Rows, std::vector<void *> Operands,
                       int64_t Items) {
   dsv4_kernel Kernel = Kernels ? Kernels->find("k") : nullptr;
   ASSERT_TRUE(Kernel);
-  size_t Room = scratchBytes(Rows);
+  int64_t Room =
+      ScratchBytes.fixed +
+      ScratchBytes.perBlock * (Rows.step.context / DSV4_CONTEXT_BLOCK);
   Buffer Scratch(Room + 64);
   FlushDenormals Flush;
   Kernel(&Rows.step, Operands.data(), 0, Items, Scratch.data());
-  for (size_t I = Room; I < Room + 64; ++I)
+  for (int64_t I = Room; I < Room + 64; ++I)
     ASSERT_EQ(Scratch.data()[I], 0xA5) << "wrote past the scratch";
-}
-
-double PhaseKernel::fastest(StepRows &Rows, std::vector<void *> Operands,
-                            int64_t Items) {
-  dsv4_kernel Kernel = Kernels ? Kernels->find("k") : nullptr;
-  if (!Kernel)
-    return 0;
-  Buffer Scratch(scratchBytes(Rows));
-  FlushDenormals Flush;
-  using Clock = std::chrono::steady_clock;
-  std::chrono::duration<double> Best(1e9);
-  auto Until = Clock::now() + std::chrono::milliseconds(500);
-  do {
-    auto Start = Clock::now();
-    Kernel(&Rows.step, Operands.data(), 0, Items, Scratch.data());
-    Best = std::min<std::chrono::duration<double>>(Best, Clock::now() - Start);
-  } while (Clock::now() < Until);
-  return Best.count();
 }
 
 } // namespace dsv4::cpu::test

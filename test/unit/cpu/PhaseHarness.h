@@ -21,12 +21,8 @@ public:
   /// Calls items [0, Items) in one go, then leaves the result in place. Gives
   /// the scratch that the phase asks for and checks that it takes no more.
   void run(StepRows &Rows, std::vector<void *> Operands, int64_t Items);
-  /// Seconds of the fastest of some such calls.
-  double fastest(StepRows &Rows, std::vector<void *> Operands, int64_t Items);
 
 private:
-  size_t scratchBytes(const StepRows &Rows) const;
-
   kern::Affine ScratchBytes;
   std::unique_ptr<LoadedKernels> Kernels;
 };

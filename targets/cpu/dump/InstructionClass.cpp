@@ -157,6 +157,8 @@ int64_t multiplyAddsOf(const MachineInstr &MI) {
   StringRef Name = nameOf(MI);
   if (Name.contains("BF16") || Name.starts_with("BFDOT"))
     return vectorBits(MI) / 16;
+  if (Name.contains("PDPBUSD"))
+    return vectorBits(MI) / 8;
   if (!isX86(MI)) {
     // FMLAv4f32; the scalar forms carry no count of lanes.
     auto [Start, Lanes] = Name.split('v');

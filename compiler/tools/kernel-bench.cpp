@@ -12,6 +12,7 @@
 
 #include "compiler/tune/TileBench.h"
 #include "runtime/core/ceiling.h"
+#include "targets/common/TileConfigs.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
@@ -79,7 +80,10 @@ static llvm::Error measure(const TargetDesc &Machine, ThreadPool &Pool,
   Tuning Choice;
   Choice.dot = Dot;
   Choice.microRows = std::clamp<int64_t>(MicroRows, 0, 8);
-  Choice.streamTiles = StreamTiles;
+  if (StreamTiles)
+    if (llvm::Error E =
+            setTuning(Choice, "stream_tiles=" + std::to_string(StreamTiles)))
+      return E;
   if (Prefetch)
     std::fill(std::begin(Choice.prefetchBytes), std::end(Choice.prefetchBytes),
               Prefetch);

@@ -46,6 +46,8 @@ Status checkFlags(const Flags &flags, const BenchLists &lists) {
     return refuse("-s", "measures one sequence; leave it out");
   if (flags.repeat != Flags::notGiven)
     return refuse("-r", "measures each context once; leave it out");
+  if (flags.repeatDepth)
+    return refuse("--repeat-depth", "computes each context; leave it out");
   if (flags.trace)
     return refuse("--trace", "writes none; use another format");
   if (lists.threads.count > 1)

@@ -432,7 +432,7 @@ TEST_F(CliTest, BenchRefusesWhatTheTableOfDs4BenchHasNot) {
   for (std::string wrong :
        {"-d 0", "-s 1", "-r 5", "-t 1,2", "-n 0", "-n 8,9", "-p 0", "-p 9,9",
         "-p 40,20", "-p 1000 -n 25", "-p 8 -n 8 -c 15", "--trace t",
-        "--profile-phases"}) {
+        "--profile-phases", "--repeat-depth"}) {
     Result r = run("bench -o ds4 " + wrong);
     EXPECT_EQ(r.code, 2) << wrong << r.err;
     std::string flag = wrong.substr(0, wrong.find(' '));

@@ -61,7 +61,7 @@ int64_t getPackedBytes(qfmt::WeightType Type, Layout Layout) {
 }
 
 int64_t getProductScratchBytes(int64_t K) {
-  return std::max<int64_t>(448 << 10, 2 * K * int64_t(sizeof(float)));
+  return std::max<int64_t>(224 << 10, 2 * K * int64_t(sizeof(float)));
 }
 
 } // namespace dsv4::kern

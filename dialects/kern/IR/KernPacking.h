@@ -43,7 +43,7 @@ int64_t getMatrixBytes(qfmt::WeightType Type, Layout Layout);
 /// Bytes of the whole packed weight, before alignment.
 int64_t getPackedBytes(qfmt::WeightType Type, Layout Layout);
 
-/// Scratch of one worker for a product over K: 448 KiB, in which a block of
+/// Scratch of one worker for a product over K: 224 KiB, in which a block of
 /// decoded weights, its inputs and its totals find room, or two input rows in
 /// f32.
 int64_t getProductScratchBytes(int64_t K);

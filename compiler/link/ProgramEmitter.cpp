@@ -227,8 +227,9 @@ void Tables::addProducts(mlir::Operation *phase, int64_t first) {
 
 /// States that a phase reads, whose operands begin at `first` in the table.
 void Tables::addStateReads(mlir::Operation *phase, int64_t first) {
-  int64_t products = 0; // with one row
-  auto add = [&](mlir::Value state, int64_t ratio, int64_t limit) {
+  // `products`: multiply-adds with one row.
+  auto add = [&](mlir::Value state, int64_t ratio, int64_t limit,
+                 int64_t products) {
     auto type = llvm::cast<StateType>(state.getType());
     int64_t at =
         llvm::find(phase->getOperands(), state) - phase->getOperands().begin();
@@ -243,17 +244,18 @@ void Tables::addStateReads(mlir::Operation *phase, int64_t first) {
     return llvm::cast<StateType>(entries.getType()).getExtent();
   };
   if (auto attend = llvm::dyn_cast<AttendOp>(phase)) {
-    products = 2 * widthOf(attend.getQ()); // q.k and p.v
-    add(attend.getWindow(), 0, attend.getWindowSize());
+    int64_t products = 2 * widthOf(attend.getQ()); // q.k and p.v
+    add(attend.getWindow(), 0, attend.getWindowSize(), products);
     if (mlir::Value ids = attend.getIds())
-      add(attend.getEntries(), ratioOf(attend.getEntries()), widthOf(ids));
+      add(attend.getEntries(), ratioOf(attend.getEntries()), widthOf(ids),
+          products);
     else if (attend.getEntries())
-      add(attend.getEntries(), ratioOf(attend.getEntries()), INT64_MAX);
+      add(attend.getEntries(), ratioOf(attend.getEntries()), INT64_MAX,
+          products);
   }
-  if (auto score = llvm::dyn_cast<IndexScoreOp>(phase)) {
-    products = widthOf(score.getQ());
-    add(score.getEntries(), ratioOf(score.getEntries()), INT64_MAX);
-  }
+  if (auto score = llvm::dyn_cast<IndexScoreOp>(phase))
+    add(score.getEntries(), ratioOf(score.getEntries()), INT64_MAX,
+        widthOf(score.getQ()));
 }
 
 Constant *Tables::weightIndex() {

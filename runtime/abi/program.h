@@ -165,10 +165,9 @@ typedef struct dsv4_state_read {
   int32_t ratio;
   int32_t operand; // the state, into dsv4_program.operands
   int32_t reserved;
-  int64_t row_bytes; // of one row; tiles of 16 rows count by the row
-  int64_t limit;     // rows; INT64_MAX: all
-  int64_t
-      multiply_adds; // with one row: q.k and p.v of all heads, or index dots
+  int64_t row_bytes;     // of one row; tiles of 16 rows count by the row
+  int64_t limit;         // rows; INT64_MAX: all
+  int64_t multiply_adds; // of all heads with one row
 } dsv4_state_read;
 
 /// The root that the compiler emits as `dsv4_program_root`.

@@ -28,8 +28,8 @@ inline constexpr int NumStreamFormats = 3;
 /// Choices of the code generator, per packed format where it says [4]. 0: the
 /// heuristic decides.
 struct Tuning {
-  /// Distance of the prefetch ahead of a tile's loads, in bytes (a multiple of
-  /// 64); -1: no prefetch.
+  /// Distance of the prefetch ahead of a streamed tile's loads, in bytes (a
+  /// multiple of 64); -1: no prefetch.
   int64_t prefetchBytes[4] = {};
   /// Where the CPU has a BF16 dot instruction.
   DotForm dot = DotForm::Auto;

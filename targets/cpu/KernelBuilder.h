@@ -148,7 +148,8 @@ public:
   int64_t microRows() const { return Choices.microRows; }
   /// Tiles that one or two input rows meet together: 1, 2 or 4.
   int64_t streamTiles() const { return Choices.streamTiles; }
-  /// Distance of prefetches ahead of a tile's loads, in bytes; 0: none.
+  /// Distance of prefetches ahead of a streamed tile's loads, in bytes; 0:
+  /// none.
   int64_t prefetchBytes(TileFormat Format) const;
   mlir::OpBuilder &builder() { return B; }
   mlir::Location loc() const { return Loc; }

@@ -215,14 +215,9 @@ static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {
   return Pairs;
 }
 
-/// Bits of a stored weight.
-static int64_t bitsOf(TileFormat Format) {
-  return Format == TileFormat::Fp4 ? 4 : Format == TileFormat::Fp8 ? 8 : 16;
-}
-
 SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format, Val Ptr,
                                unsigned Align) {
-  auto Role = K.touching(WeightsRole, bitsOf(Format));
+  auto Role = K.touching(WeightsRole, /*Bits=*/16 / pairsPerLine(Format));
   if (Format == TileFormat::Fp4)
     return fp4Pairs(K, Ptr, Align);
   if (Format == TileFormat::Fp8)

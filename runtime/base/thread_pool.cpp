@@ -108,11 +108,11 @@ int64_t firstOf(int worker) {
 }
 
 /// Portions that one claim takes of `left`: a quarter, so that a kernel gets
-/// many neighbouring items at first and workers still end together; in fours
-/// where there are enough, because kernels take so many tiles at once.
+/// many neighbouring items at first and workers still end together; in fours or
+/// pairs, because kernels take so many tiles at once.
 int64_t claimOf(int64_t left) {
   int64_t count = left / 4 < 16 ? left / 4 : 16;
-  return count >= 4 ? count & -4 : count > 1 ? count : 1;
+  return count >= 4 ? count & -4 : left >= 2 ? 2 : left;
 }
 
 /// Portions [first, first + count); none: count 0.

@@ -34,8 +34,12 @@ inline void attendHead(const float *q, const float *const *rows, int64_t count,
   total += exp(sink - largest);
   for (int64_t d = 0; d < n; ++d) {
     float sum = 0;
-    for (int64_t r = 0; r < count; ++r)
+    for (int64_t r = 0; r < count; r += 2) {
+      bool single = r + 1 == count;
+      sum = single ? fma(0.0f, rows[r][d], sum)
+                   : fma(scores[r + 1], rows[r + 1][d], sum);
       sum = fma(scores[r], rows[r][d], sum);
+    }
     out[d] = roundBf16(sum / total);
   }
 }

@@ -16,15 +16,16 @@ Tuning heuristicTuning(const TargetDesc &target) {
   out.dot = target.dot;
   // Chains of so many rows x two tiles hide the latency of the dot product and
   // stay in registers beside weights and inputs: 32 of 16 lanes with AVX-512,
-  // 16 of 8 or 4 lanes below.
-  out.microRows = target.level >= IsaLevel::Avx512 ? 8
-                  : target.level == IsaLevel::Avx2 ? 2
-                                                   : 1;
+  // 16 of 8 or 4 lanes below. With BF16 dots the totals of six stay there too.
+  bool isAmd = out.dot == DotForm::Bf16;
+  out.microRows = isAmd                              ? 6
+                  : target.level >= IsaLevel::Avx512 ? 8
+                  : target.level == IsaLevel::Avx2   ? 2
+                                                     : 1;
   // Four tiles share each input that is loaded, which Intel's first cache
   // needs; AMD's cores read one stream a third faster than four (measured on
   // Zen 4), and their dot instruction takes inputs from memory. Narrower
   // vectors have no registers for more than one.
-  bool isAmd = out.dot == DotForm::Bf16;
   out.streamTiles = target.level < IsaLevel::Avx512 || isAmd ? 1 : 4;
   // About a page ahead over all streams (the hardware stops at page ends): with
   // AVX-512 there are four. A single stream the hardware follows by itself.

@@ -200,15 +200,16 @@ PhaseItems AttendOp::getItems() {
 }
 
 Affine AttendOp::getScratchBytes() {
-  // Of one head group: scores over all rows; accumulators, queries and 16
-  // decoded rows, at most f32.
+  // Of one head group: scores over all rows; accumulators, queries, at most
+  // f32; 32 padded pairs of decoded BF16 rows, or fewer of f32.
   int64_t N = widthOf(getQ()) / getHeads();
   Affine Rows{roundUp(getWindowSize(), 16)};
   if (getIds())
     Rows = Rows + Affine{roundUp(widthOf(getIds()), 16)};
   else if (getEntries())
     Rows = Rows + Affine{16, ContextBlock / stateOf(getEntries()).getExtent()};
-  return (Rows * (HeadGroup * 4) + Affine{3 * HeadGroup * N * 4})
+  return (Rows * (HeadGroup * 4) +
+          Affine{2 * HeadGroup * N * 4 + 32 * (N * 4 + 128)})
       .alignedTo(PlanAlignment);
 }
 

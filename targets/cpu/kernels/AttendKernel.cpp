@@ -3,15 +3,17 @@
 //
 // Sparse attention (model.md 3.5 steps 6 to 8; numerics R4) for one token and a
 // group of 16 heads, straight from the packed rows, in two passes over blocks
-// of 16 decoded rows:
+// of decoded rows:
 //   1. scores: lanes are heads, a few rows at a time share the query's pairs;
-//   2. values: lanes are dims, a few heads at a time share the rows.
+//   2. values: lanes are dims, a few heads at a time share pairs of rows.
 // Rows are numbered as the sum runs: window by position, then entries by id.
 //
 // Scratch: accumulators f32 [16, N]; query [N / 2 pairs] of 16 heads; decoded
-// rows, at most f32 [16, N]; scores f32 [rows, 16], rows rounded up to 16.
+// pairs of rows; scores f32 [rows, 16], rows rounded up to 16, which become
+// probabilities in place (BF16 dots: pairs of rows in the first line of each
+// two).
 
-#include "targets/cpu/kernels/Dot.h"
+#include "targets/cpu/kernels/KvRows.h"
 #include "targets/cpu/kernels/Phases.h"
 #include "targets/cpu/kernels/RowOps.h"
 
@@ -24,7 +26,9 @@ namespace dsv4::cpu {
 namespace {
 
 constexpr int64_t Lanes = KernelBuilder::Lanes;
-constexpr int64_t RowBlock = 16; // rows decoded at once
+/// Decoded pairs of rows for the values: BF16, and f32, which are twice as
+/// large. 128 bytes of padding keep columns of pairs in different cache sets.
+constexpr int64_t Bf16Pairs = 32, F32Pairs = 8, PairPadding = 128;
 
 class Attend {
 public:
@@ -41,6 +45,8 @@ public:
     Step = K.isa() >= IsaLevel::Avx512
                ? 8
                : int64_t(llvm::bit_floor(uint64_t(K.microRows())));
+    Form = wantedInput(K);
+    ValueRows = 2 * (Form == InputForm::Bf16 ? Bf16Pairs : F32Pairs);
   }
 
   void emit() {
@@ -50,7 +56,7 @@ public:
       Acc = K.scratch();
       Query = Acc + Lanes * N * 4;
       Rows = Query + N / 2 * 128;
-      Scores = Rows + RowBlock * N * 4;
+      Scores = Rows + Bf16Pairs * (N * 4 + PairPadding);
       numberRows();
       transposeQuery();
       Val Largest = scoreRows();
@@ -127,18 +133,11 @@ private:
     });
   }
 
-  /// Decodes the rows [First, First + RowBlock); beyond the last row, it again.
-  void decodeRows(Val First, InputForm Form) {
-    K.forRange(K.c64(0), K.c64(RowBlock), 1, [&](Val I) {
-      unpackKvRow(K, rowAddress(min(First + I, NumRows - 1)),
-                  Rows + I * (N * inputBytes(Form)), N, R,
-                  Form == InputForm::F32);
-    });
-  }
+  /// Address of row I; beyond the last one, of the last.
+  Val rowOrLast(Val I) { return rowAddress(min(I, NumRows - 1)); }
 
   /// q . k of `Step` decoded rows with 16 heads (R1).
   Vals dotRows(Val Row) {
-    InputForm Form = wantedInput(K);
     return K.forRange(
         K.c64(0), K.c64(N / GroupK), 1, Vals(Step, K.vf(0)),
         [&](Val Group, llvm::ArrayRef<Val> It) {
@@ -165,59 +164,72 @@ private:
     auto Role = K.touching("scores");
     Val Lowest = K.vf(-std::numeric_limits<float>::infinity());
     float Scale = Op.getScale().convertToFloat();
-    int64_t RowSize = N * inputBytes(wantedInput(K));
-    auto Some = [&](Val First, Val I, Val Largest) {
-      Vals Dots = dotRows(Rows + I * RowSize);
-      for (int64_t J = 0; J < Step; ++J) {
-        Val S = Dots[J] * K.vf(Scale);
-        K.store(S, Scores + (First + I + J) * 64);
-        Largest = max(Largest, S);
+    auto Some = [&](Val First, llvm::ArrayRef<Val> Largest) {
+      for (int64_t I = 0; I < Step; ++I)
+        unpackKvRow(K, rowOrLast(First + I), Rows + I * (N * inputBytes(Form)),
+                    N, R, Form);
+      Vals Dots = dotRows(Rows), Out(Largest.begin(), Largest.end());
+      for (int64_t I = 0; I < Step; ++I) {
+        Val S = Dots[I] * K.vf(Scale);
+        K.store(S, Scores + (First + I) * 64);
+        Out[0] = max(Out[0], S);
       }
-      return Vals{Largest};
+      return Out;
     };
-    return K.forRange(K.c64(0), NumRows, RowBlock, {Lowest},
-                      [&](Val First, llvm::ArrayRef<Val> It) {
-                        decodeRows(First, wantedInput(K));
-                        return K.forRange(K.c64(0), K.c64(RowBlock), Step, It,
-                                          [&](Val I, llvm::ArrayRef<Val> In) {
-                                            return Some(First, I, In[0]);
-                                          });
-                      })[0];
+    return K.forRange(K.c64(0), NumRows, Step, {Lowest}, Some)[0];
   }
 
   /// Scores become BF16 probabilities; Totals gets the denominators: rows in
   /// groups of 32, then the sink.
   void weighRows(Val Largest) {
     auto Role = K.touching("scores");
-    Val Total =
-        K.forRange(K.c64(0), (NumRows + 31) / 32, 1, {K.vf(0)},
-                   [&](Val Group, llvm::ArrayRef<Val> It) {
-                     Val Begin = Group * 32, End = min(Begin + 32, NumRows);
-                     Val Chain =
-                         K.forRange(Begin, End, 1, {K.vf(0)},
-                                    [&](Val Row, llvm::ArrayRef<Val> C) {
-                                      Val At = Scores + Row * 64;
-                                      Val P = K.exp(K.loadVF(At) - Largest);
-                                      K.store(K.roundBf16(P), At);
-                                      return Vals{C[0] + P};
-                                    })[0];
-                     return Vals{It[0] + Chain};
-                   })[0];
+    Val Total = K.forRange(
+        K.c64(0), (NumRows + 31) / 32, 1, {K.vf(0)},
+        [&](Val Group, llvm::ArrayRef<Val> It) {
+          Val Begin = Group * 32, End = min(Begin + 32, NumRows);
+          Val Chain = K.forRange(Begin, End, 2, {K.vf(0)},
+                                 [&](Val Row, llvm::ArrayRef<Val> C) {
+                                   return Vals{weighPair(Row, Largest, C[0])};
+                                 })[0];
+          return Vals{It[0] + Chain};
+        })[0];
     Val Sink = K.loadVF(K.operand(2) + FirstHead * 4);
     K.store(Total + K.exp(Sink - Largest), Totals);
   }
 
-  /// Acc[h, d] = sum over rows of P[h, row] * v[row, d], rows ascending.
+  /// Probabilities of the rows Row and Row + 1, which may be beyond the last
+  /// one: 0. Adds them to `Chain`.
+  Val weighPair(Val Row, Val Largest, Val Chain) {
+    Val At = Scores + Row * 64;
+    Val Even = K.exp(K.loadVF(At) - Largest);
+    Val Odd = K.exp(K.loadVF(At + 64) - Largest);
+    Odd = select(Row + 1 < NumRows, Odd, K.vf(0));
+    Val EvenBits = K.asInt(K.roundBf16(Even)),
+        OddBits = K.asInt(K.roundBf16(Odd));
+    if (Form == InputForm::Bf16) {
+      K.store((EvenBits >> 16) | OddBits, At);
+    } else {
+      K.store(EvenBits, At);
+      K.store(OddBits, At + 64);
+    }
+    return Chain + Even + Odd;
+  }
+
+  /// Acc[h, d] = sum over rows of P[h, row] * v[row, d], pairs of rows
+  /// ascending, the odd row of a pair first.
   void sumValues() {
     auto Role = K.touching("accumulators");
     K.forRange(K.c64(0), K.c64(N), 1,
                [&](Val I) { K.store(K.vf(0), Acc + I * 64); });
-    K.forRange(K.c64(0), NumRows, RowBlock, [&](Val First) {
-      decodeRows(First, InputForm::F32);
-      Val Count = min(NumRows - First, K.c64(RowBlock));
-      K.forRange(K.c64(0), headsHere(), Step, [&](Val H) {
-        K.forRange(K.c64(0), K.c64(N), 2 * Lanes,
-                   [&](Val D) { addValues(First, Count, H, D); });
+    K.forRange(K.c64(0), NumRows, ValueRows, [&](Val First) {
+      Val Count = min(NumRows - First, K.c64(ValueRows));
+      K.forRange(K.c64(0), Count, 2, [&](Val I) {
+        unpackKvRows(K, rowOrLast(First + I), rowOrLast(First + I + 1),
+                     pairOfRows(I), N, R, Form);
+      });
+      K.forRange(K.c64(0), K.c64(N), 2 * Lanes, [&](Val D) {
+        K.forRange(K.c64(0), headsHere(), Step,
+                   [&](Val H) { addValues(First, Count, H, D); });
       });
     });
   }
@@ -232,25 +244,48 @@ private:
       for (int64_t T = 0; T < 2; ++T)
         Sums.push_back(K.loadVF(At(I, T)));
     Sums = K.forRange(
-        K.c64(0), Count, 1, Sums, [&](Val Row, llvm::ArrayRef<Val> It) {
-          Val V = Rows + Row * (N * 4) + D * 4;
-          Vals Columns, Out;
-          {
-            auto Role = K.touching("decoded rows");
-            Columns = {K.loadVF(V), K.loadVF(V + 64)};
-          }
-          auto Role = K.touching("scores");
+        K.c64(0), Count, 2, Sums, [&](Val Row, llvm::ArrayRef<Val> It) {
+          Vals Out;
+          Pair Columns[2] = {columns(Row, D), columns(Row, D + Lanes)};
           for (int64_t I = 0; I < Step; ++I) {
-            Val P =
-                K.splat(K.loadF32(Scores + (First + Row) * 64 + (H + I) * 4));
+            Pair P = weights(First + Row, H + I);
             for (int64_t T = 0; T < 2; ++T)
-              Out.push_back(fma(P, Columns[T], It[2 * I + T]));
+              Out.push_back(dotPair(K, It[2 * I + T], P, Columns[T]));
           }
           return Out;
         });
     for (int64_t I = 0; I < Step; ++I)
       for (int64_t T = 0; T < 2; ++T)
         K.store(Sums[2 * I + T], At(I, T));
+  }
+
+  /// Where the decoded rows Row and Row + 1 of the block lie.
+  Val pairOfRows(Val Row) {
+    return Rows + Row * (N * inputBytes(Form) + PairPadding / 2);
+  }
+
+  /// 16 dims from D on of the decoded rows Row and Row + 1.
+  Pair columns(Val Row, Val D) {
+    auto Role = K.touching("decoded rows");
+    Val V = pairOfRows(Row) + D * 4;
+    if (Form == InputForm::Bf16)
+      return pairOfLanes(K, K.loadVI(V, LineBytes));
+    Pair P;
+    P.even = K.loadVF(V, LineBytes);
+    P.odd = K.loadVF(V + N * 4, LineBytes);
+    return P;
+  }
+
+  /// Probabilities of the rows Row and Row + 1 for one head, in all lanes.
+  Pair weights(Val Row, Val H) {
+    Val P = Scores + Row * 64 + H * 4;
+    if (Form == InputForm::Bf16)
+      return broadcastPair(K, P, Form);
+    auto Role = K.touching("scores");
+    Pair Both;
+    Both.even = K.splat(K.loadF32(P));
+    Both.odd = K.splat(K.loadF32(P + 64));
+    return Both;
   }
 
   /// Divides, rounds, and turns the rotary dims back.
@@ -270,6 +305,8 @@ private:
   KernelBuilder &K;
   kern::AttendOp Op;
   int64_t Heads, N, R, Ring, RowBytes, Groups, Step;
+  InputForm Form;                  // of decoded rows
+  int64_t ValueRows;               // decoded at once for the values
   Val Totals;                      // on the stack
   Val Acc, Query, Rows, Scores;    // in the scratch
   Val Token, FirstHead;            // of the item

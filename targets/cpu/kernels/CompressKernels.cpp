@@ -5,6 +5,7 @@
 // stored row, and carries the inputs that later steps need.
 
 #include "targets/cpu/Packing.h"
+#include "targets/cpu/kernels/KvRows.h"
 #include "targets/cpu/kernels/Phases.h"
 #include "targets/cpu/kernels/RowOps.h"
 

@@ -180,22 +180,37 @@ static Val unpackHalf(KernelBuilder &K, Val A, Val B, int64_t Count,
 }
 
 /// Both bytes of the BF16 come from tables of 128 entries (the look-up ignores
-/// bit 7), the sign from the code; an unpack joins them.
-static SmallVector<Pair, 4> fp8PairsVbmi(KernelBuilder &K, Val Ptr) {
+/// bit 7), the sign from the code; an unpack joins them: of each 16 codes first
+/// the lower eight.
+static SmallVector<Val, 4> fp8Halves(KernelBuilder &K, Val Codes) {
   Type Bytes = K.vec(64, K.i8());
-  Val Codes = K.load(Bytes, Ptr, LineBytes);
   auto LookUp = [&](int Byte) {
     return K.intrinsic("llvm.x86.avx512.vpermi2var.qi.512", Bytes,
                        {fp8Table(K, 0, Byte), Codes, fp8Table(K, 64, Byte)});
   };
   Val Low = LookUp(0);
   Val High = LookUp(1) | (Codes & -128);
+  SmallVector<Val, 4> Halves;
+  for (int64_t Half = 0; Half < 2; ++Half)
+    Halves.push_back(
+        K.bitcast(unpackHalf(K, Low, High, 64, Half), K.vec(32, K.i16())));
+  return Halves;
+}
+
+static SmallVector<Pair, 4> fp8PairsVbmi(KernelBuilder &K, Val Ptr) {
+  Val Codes = K.load(K.vec(64, K.i8()), Ptr, LineBytes);
   SmallVector<Pair, 4> Pairs;
-  for (int64_t Half = 0; Half < 2; ++Half) {
-    Val Joined = unpackHalf(K, Low, High, 64, Half);
-    Pairs.push_back(pairOfLanes(K, K.bitcast(Joined, K.vec(16, K.i32()))));
-  }
+  for (Val Half : fp8Halves(K, Codes))
+    Pairs.push_back(pairOfLanes(K, K.bitcast(Half, K.vec(16, K.i32()))));
   return Pairs;
+}
+
+SmallVector<Val, 4> fp8InOrder(KernelBuilder &K, Val Ptr) {
+  // Eight codes of the lower 32 and eight of the upper ones in turns: what the
+  // unpack will part again.
+  Val Codes = K.load(K.vec(8, K.i64()), Ptr, 1);
+  Codes = K.shuffle(Codes, Codes, {0, 4, 1, 5, 2, 6, 3, 7});
+  return fp8Halves(K, K.bitcast(Codes, K.vec(64, K.i8())));
 }
 
 static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {

@@ -26,6 +26,10 @@ Pair pairOfLanes(KernelBuilder &K, Val Lanes);
 llvm::SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format,
                                      Val Ptr, unsigned Align = LineBytes);
 
+/// 64 E4M3 codes at `Ptr` as two vectors of 32 BF16 (as i16), in their order,
+/// without a scale; needs the AVX-512 BF16 level.
+llvm::SmallVector<Val, 4> fp8InOrder(KernelBuilder &K, Val Ptr);
+
 /// Decoded pairs in memory: 64 bytes of BF16, or two lines of f32 (even, odd).
 int64_t pairBytes(KernelBuilder &K);
 void storePair(KernelBuilder &K, const Pair &P, Val Ptr);

@@ -49,45 +49,66 @@ void closeChunk(KernelBuilder &K, const Mix &S, Val In, Val Out, Val Post,
   });
 }
 
-/// Partial dots of all rows of fn with one chunk of the streams (R2). `Fn` is
-/// the address of the chunk's first line in tile 0.
-Vals dotChunk(KernelBuilder &K, const Mix &S, Val X, Val Fn) {
-  int64_t TileBytes = S.C * S.D * 64;
-  Vals Partial(S.Tiles, K.vf(0));
+/// Tokens whose chunk meets each line of fn, or groups of one token that
+/// advance in turns: enough chains to hide the latency of the multiply-add,
+/// where registers allow.
+int64_t chunksTogether(KernelBuilder &K) {
+  return K.isa() >= IsaLevel::Avx512 ? 4 : 1;
+}
+
+/// One chunk of all streams as f32 [C, Chunk].
+void widenChunk(KernelBuilder &K, const Mix &S, Val X, Val Dst) {
+  auto Role = K.touching("streams");
   for (int64_t J = 0; J < S.C; ++J)
-    for (int64_t G = 0; G < Chunk / 32; ++G) {
-      Val Xs = X + (J * S.D + G * 32) * 2;
-      Val Lines = Fn + (J * S.D + G * 32) * 64;
-      Vals Chain = K.forRange(
-          K.c64(0), K.c64(32), 1, Vals(S.Tiles, K.vf(0)),
+    for (int64_t I = 0; I < Chunk; I += Lanes)
+      K.store(K.loadBf16(X + (J * S.D + I) * 2, Lanes),
+              Dst + (J * Chunk + I) * 4, 64);
+}
+
+/// Partial dots of all rows of fn with the widened chunks at X (R2):
+/// [chunks][tiles]. `Fn` is the address of the chunk's first line in tile 0.
+Vals dotChunks(KernelBuilder &K, const Mix &S, llvm::ArrayRef<Val> X, Val Fn) {
+  int64_t TileBytes = S.C * S.D * 64, Count = X.size();
+  int64_t Together = chunksTogether(K) / Count; // groups
+  Vals Partial(Count * S.Tiles, K.vf(0));
+  for (int64_t J = 0; J < S.C; ++J)
+    for (int64_t First = 0; First < Chunk / 32; First += Together) {
+      Vals Chains = K.forRange(
+          K.c64(0), K.c64(32), 1, Vals(Together * Count * S.Tiles, K.vf(0)),
           [&](Val I, llvm::ArrayRef<Val> It) {
-            Val Xi;
-            {
-              auto Role = K.touching(InputRole);
-              Xi = K.splat(K.loadBf16(Xs + I * 2));
-            }
-            auto Role = K.touching(WeightsRole, 32);
             Vals Next;
-            for (int64_t T = 0; T < S.Tiles; ++T)
-              Next.push_back(
-                  fma(Xi, K.loadVF(Lines + I * 64 + T * TileBytes), It[T]));
+            for (int64_t G = First; G < First + Together; ++G)
+              for (int64_t T = 0; T < S.Tiles; ++T) {
+                Val Line = Fn + (J * S.D + G * 32) * 64 + T * TileBytes;
+                auto Role = K.touching(WeightsRole, 32);
+                Val W = K.loadVF(Line + I * 64, 64);
+                auto Input = K.touching(InputRole);
+                for (int64_t N = 0; N < Count; ++N)
+                  Next.push_back(
+                      fma(K.splat(K.loadF32(X[N] + (J * Chunk + G * 32) * 4 +
+                                            I * 4)),
+                          W, It[Next.size()]));
+              }
             return Next;
           });
-      for (int64_t T = 0; T < S.Tiles; ++T)
-        Partial[T] = Partial[T] + Chain[T];
+      for (int64_t G = 0; G < Together; ++G)
+        for (int64_t T = 0; T < S.Tiles; ++T)
+          for (int64_t N = 0; N < Count; ++N) {
+            Val &Sum = Partial[N * S.Tiles + T];
+            Sum = Sum + Chains[(G * S.Tiles + T) * Count + N];
+          }
     }
   return Partial;
 }
 
-/// Sum of squares of one chunk over all streams (R2).
+/// Sum of squares of one widened chunk (R2).
 Val squaresOfChunk(KernelBuilder &K, const Mix &S, Val X) {
   auto Role = K.touching("streams");
   Val Acc = K.vf(0);
-  for (int64_t J = 0; J < S.C; ++J)
-    for (int64_t I = 0; I < Chunk; I += Lanes) {
-      Val Y = K.loadBf16(X + (J * S.D + I) * 2, Lanes);
-      Acc = fma(Y, Y, Acc);
-    }
+  for (int64_t I = 0; I < S.C * Chunk; I += Lanes) {
+    Val Y = K.loadVF(X + I * 4, 64);
+    Acc = fma(Y, Y, Acc);
+  }
   return K.laneSum(Acc);
 }
 
@@ -187,29 +208,82 @@ Vals affineRows(KernelBuilder &K, const Vals &M, Val Scale, Val Base,
 
 } // namespace
 
-void emitHcMix(KernelBuilder &K, kern::HcMixOp Op) {
-  Mix S(Op);
-  bool Close = bool(Op.getOut());
-  unsigned Fn = Close ? 4 : 1;
-  int64_t Chunks = S.D / Chunk;
-  K.forItems([&](Val Item) {
-    Val Token = Item / Chunks, Part = Item % Chunks;
-    Val Row = Token * (S.C * S.D * 2) + Part * (Chunk * 2);
-    Val X = K.operand(0) + Row;
-    if (Close) {
-      X = K.operand(5) + Row;
-      closeChunk(K, S, K.operand(0) + Row,
-                 K.operand(1) + Token * (S.D * 2) + Part * (Chunk * 2),
-                 K.operand(2) + Token * (S.C * 4),
-                 K.operand(3) + Token * (S.C * S.C * 4), X);
+namespace {
+
+/// kern.hc_mix. Items are chunks: of four tokens the first, of the same the
+/// second, and so on, so that neighbouring items meet the same part of fn.
+class HcMix {
+public:
+  HcMix(KernelBuilder &K, kern::HcMixOp Op)
+      : K(K), S(Op), Close(bool(Op.getOut())), Most(chunksTogether(K)),
+        Widened(stackBuffer(K, Most * S.C * Chunk * 4)) {}
+
+  void emit() {
+    Val All = K.tokens(), PerBlock = K.c64(BlockTokens * (S.D / Chunk));
+    auto Step = [&](llvm::ArrayRef<Val> It) {
+      Val Block = It[0] / PerBlock, Within = It[0] % PerBlock;
+      Val First = Block * BlockTokens;
+      Val Tokens = min(All - First, K.c64(BlockTokens));
+      Val Part = Within / Tokens, Token = First + Within % Tokens;
+      auto One = [&] { return several(1, It[0], Token, Part); };
+      if (Most == 1)
+        return One();
+      Val Whole = select(Token == First, Tokens, K.c64(0));
+      Whole = select(It[0] + Most <= K.end(), Whole, K.c64(0));
+      return K.choose(
+          Whole == Most, [&] { return several(Most, It[0], Token, Part); },
+          One);
+    };
+    K.whileLoop(
+        {K.begin()}, [&](llvm::ArrayRef<Val> It) { return It[0] < K.end(); },
+        Step);
+  }
+
+private:
+  static constexpr int64_t BlockTokens = 4;
+
+  /// The same part of `Count` tokens; returns the next item.
+  Vals several(int64_t Count, Val Item, Val Token, Val Part) {
+    Vals X;
+    for (int64_t N = 0; N < Count; ++N)
+      X.push_back(Widened + N * (S.C * Chunk * 4));
+    for (int64_t N = 0; N < Count; ++N)
+      widenChunk(K, S, closed(Token + N, Part), X[N]);
+    Vals Dots =
+        dotChunks(K, S, X, K.operand(Close ? 4 : 1) + Part * (Chunk * 64));
+    for (int64_t N = 0; N < Count; ++N) {
+      Val Dst = K.operand(Close ? 6 : 2) +
+                ((Token + N) * (S.D / Chunk) + Part) * (S.Stride * 4);
+      for (int64_t T = 0; T < S.Tiles; ++T)
+        K.store(Dots[N * S.Tiles + T], Dst + T * 64);
+      K.store(squaresOfChunk(K, S, X[N]), Dst + S.M * 4);
     }
-    Vals Dots = dotChunk(K, S, X, K.operand(Fn) + Part * (Chunk * 64));
-    Val Dst = K.operand(Close ? 6 : 2) + Item * (S.Stride * 4);
-    for (int64_t T = 0; T < S.Tiles; ++T)
-      K.store(Dots[T], Dst + T * 64);
-    K.store(squaresOfChunk(K, S, X), Dst + S.M * 4);
-  });
-}
+    return {Item + Count};
+  }
+
+  /// Address of a part of the streams, behind the sublayer where one ends.
+  Val closed(Val Token, Val Part) {
+    Val Row = Token * (S.C * S.D * 2) + Part * (Chunk * 2);
+    if (!Close)
+      return K.operand(0) + Row;
+    Val X = K.operand(5) + Row;
+    closeChunk(K, S, K.operand(0) + Row,
+               K.operand(1) + Token * (S.D * 2) + Part * (Chunk * 2),
+               K.operand(2) + Token * (S.C * 4),
+               K.operand(3) + Token * (S.C * S.C * 4), X);
+    return X;
+  }
+
+  KernelBuilder &K;
+  Mix S;
+  bool Close;
+  int64_t Most;
+  Val Widened; // on the stack
+};
+
+} // namespace
+
+void emitHcMix(KernelBuilder &K, kern::HcMixOp Op) { HcMix(K, Op).emit(); }
 
 void emitHcPre(KernelBuilder &K, kern::HcPreOp Op) {
   int64_t C = Op.getStreams(), M = C * (2 + C);

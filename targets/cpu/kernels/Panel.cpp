@@ -122,21 +122,51 @@ void addToTotals(KernelBuilder &K, ArrayRef<Val> Chains, int64_t Tiles,
   }
 }
 
+/// Whether chains and totals of so many rows both stay in registers, of which
+/// two more are for an input and what the scheduler moves ahead.
+static bool totalsStay(KernelBuilder &K, int64_t Rows, int64_t Tiles) {
+  return K.dotForm() == DotForm::Bf16 && 2 * Rows * Tiles + Tiles + 4 <= 30;
+}
+
 /// micro(weights, scales, inputs, totals, stride, groups)
 static void emitMicro(KernelBuilder &K, int64_t Rows, int64_t Tiles) {
   std::string Name = microName(Rows, Tiles);
   if (K.hasFunction(Name))
     return;
   K.beginHelper(Name, {K.ptr(), K.ptr(), K.ptr(), K.ptr(), K.i64(), K.i64()});
-  K.forRange(K.c64(0), K.param(5), 1, [&](Val G) {
+  auto ChainsOf = [&](Val G) {
     Val Weights = K.param(0) + G * (GroupK / 2 * Tiles * pairBytes(K));
     Val Inputs = K.param(2) + G * (GroupK * inputBytes(wantedInput(K)));
-    Vals Chains = groupChains(K, Rows, Tiles, Weights, Inputs);
-    for (int64_t T = 0; T < Tiles; ++T) {
-      Val Scale = K.loadVF(K.param(1) + G * (Tiles * 64) + T * 64, 64);
-      addToTotals(K, Chains, Tiles, T, Scale, K.param(3), K.param(4));
-    }
-  });
+    return groupChains(K, Rows, Tiles, Weights, Inputs);
+  };
+  auto ScaleOf = [&](Val G, int64_t T) {
+    return K.loadVF(K.param(1) + G * (Tiles * 64) + T * 64, 64);
+  };
+  auto TotalAt = [&](int64_t R, int64_t T) {
+    return K.param(3) + K.param(4) * T + R * 64;
+  };
+  if (!totalsStay(K, Rows, Tiles)) {
+    K.forRange(K.c64(0), K.param(5), 1, [&](Val G) {
+      Vals Chains = ChainsOf(G);
+      for (int64_t T = 0; T < Tiles; ++T)
+        addToTotals(K, Chains, Tiles, T, ScaleOf(G, T), K.param(3), K.param(4));
+    });
+    return K.endFunction();
+  }
+  Vals Totals;
+  for (int64_t R = 0; R < Rows; ++R)
+    for (int64_t T = 0; T < Tiles; ++T)
+      Totals.push_back(K.loadVF(TotalAt(R, T), 64));
+  Totals =
+      K.forRange(K.c64(0), K.param(5), 1, Totals, [&](Val G, ArrayRef<Val> In) {
+        Vals Chains = ChainsOf(G), Out;
+        for (int64_t I = 0; I < Rows * Tiles; ++I)
+          Out.push_back(fma(Chains[I], ScaleOf(G, I % Tiles), In[I]));
+        return Out;
+      });
+  for (int64_t R = 0; R < Rows; ++R)
+    for (int64_t T = 0; T < Tiles; ++T)
+      K.store(Totals[R * Tiles + T], TotalAt(R, T), 64);
   K.endFunction();
 }
 

@@ -4,6 +4,7 @@
 // Phases between the attention projections and attention itself: query heads,
 // the window row, indexer heads (model.md 3.5 steps 2 to 5, 3.7 steps 1 to 3).
 
+#include "targets/cpu/kernels/KvRows.h"
 #include "targets/cpu/kernels/Phases.h"
 #include "targets/cpu/kernels/RowOps.h"
 

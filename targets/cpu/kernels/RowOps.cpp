@@ -25,14 +25,6 @@ Val everySecond(KernelBuilder &K, Val V, int64_t Count, int64_t First) {
   return K.shuffle(V, V, Mask);
 }
 
-/// Copies `Bytes` (a multiple of 4), 64 at a time.
-void copyBytes(KernelBuilder &K, Val Src, Val Dst, int64_t Bytes) {
-  for (int64_t I = 0; I < Bytes; I += 64) {
-    int64_t Words = std::min<int64_t>(64, Bytes - I) / 4;
-    K.store(K.load(K.vec(Words, K.i32()), Src + I), Dst + I);
-  }
-}
-
 /// One butterfly step inside a vector: lanes I and I ^ Step. The lower lane
 /// becomes partner + x, the upper one partner - x; the product with +-1 is
 /// exact, so this is one addition.
@@ -211,43 +203,6 @@ void hadamardRow(KernelBuilder &K, Val Row, int64_t N) {
   Val Scale = K.vf(float(1.0 / std::sqrt(double(N))));
   for (size_t I = 0; I < Y.size(); ++I)
     K.storeBf16(Row + int64_t(I) * 32, Y[I] * Scale);
-}
-
-void packKvRow(KernelBuilder &K, Val Src, Val Row, int64_t D, int64_t R) {
-  auto Role = K.touching("kv row");
-  int64_t Codes = D - R;
-  for (int64_t B = 0; B < Codes / 64; ++B) {
-    Val Block = Src + B * 128;
-    Val Byte = blockScaleE4M3(K, Block, 64);
-    Val Inverse = K.splat(inverseScale(K, Byte));
-    for (int64_t I = 0; I < 64; I += Lanes) {
-      Val Q = quantizeE4M3(K, K.loadBf16(Block + I * 2, Lanes), Inverse);
-      K.store(K.trunc(K.encodeE4m3(Q), K.i8()), Row + (B * 64 + I));
-    }
-    K.store(K.trunc(Byte, K.i8()), Row + (Codes + 2 * R + B));
-  }
-  copyBytes(K, Src + Codes * 2, Row + Codes, 2 * R);
-}
-
-void unpackKvRow(KernelBuilder &K, Val Row, Val Dst, int64_t D, int64_t R,
-                 bool Single) {
-  auto Role = K.touching("kv row");
-  int64_t Codes = D - R;
-  K.forRange(K.c64(0), K.c64(Codes / 64), 1, [&](Val B) {
-    Val Scale = K.splat(scaleValue(K, K.loadU8(Row + (B + (Codes + 2 * R)))));
-    for (int64_t I = 0; I < 64; I += Lanes) {
-      Val Bytes = K.load(K.vec(Lanes, K.i8()), Row + (B * 64 + I));
-      Val Value = K.decodeE4m3(K.zext(Bytes, K.i32()));
-      if (Single)
-        K.store(Value * Scale, Dst + (B * 256 + I * 4));
-      else
-        K.storeBf16(Dst + (B * 128 + I * 2), Value * Scale);
-    }
-  });
-  if (!Single)
-    return copyBytes(K, Row + Codes, Dst + Codes * 2, 2 * R);
-  for (int64_t I = 0; I < R; I += Lanes)
-    K.store(K.loadBf16(Row + (Codes + 2 * I), Lanes), Dst + (Codes + I) * 4);
 }
 
 } // namespace dsv4::cpu

@@ -65,14 +65,6 @@ void cosSinRow(KernelBuilder &K, Val Position, llvm::ArrayRef<float> Freqs,
 /// (R7).
 void hadamardRow(KernelBuilder &K, Val Row, int64_t N);
 
-/// Quantises D BF16 elements into a stored KV row: D - R E4M3 codes, R BF16,
-/// and one E8M0 byte per 64 (R15, model.md 4.2).
-void packKvRow(KernelBuilder &K, Val Src, Val Row, int64_t D, int64_t R);
-
-/// The reverse, exact: a stored KV row to D BF16 elements.
-void unpackKvRow(KernelBuilder &K, Val Row, Val Dst, int64_t D, int64_t R,
-                 bool Single = false);
-
 } // namespace dsv4::cpu
 
 #endif // DSV4_TARGETS_CPU_KERNELS_ROWOPS_H

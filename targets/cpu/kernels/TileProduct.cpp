@@ -133,16 +133,17 @@ static std::string blockName(const TileShape &Shape, int64_t Size) {
   return Shape.rows == TileRows ? Name : Name + "_last";
 }
 
-/// block(first tile, number of the block, scratch, tiles, rows): adds a block
-/// of `Size` k to the totals of all tiles.
+/// block(first tile, number of the block, scratch, tiles, rows, inputs): adds a
+/// block of `Size` k to the totals of all tiles.
 static void emitBlock(KernelBuilder &K, const TileShape &Shape, int64_t Size) {
   std::string Name = blockName(Shape, Size);
   if (K.hasFunction(Name))
     return;
-  K.beginHelper(Name, {K.ptr(), K.i64(), K.ptr(), K.i64(), K.i64()});
+  K.beginHelper(Name, {K.ptr(), K.i64(), K.ptr(), K.i64(), K.i64(), K.ptr()});
   TileLayout Layout{Shape.format, Shape.inner};
   Val I = K.param(1), Tiles = K.param(3), Rows = K.param(4);
   Panel P = placePanel(K.param(2));
+  P.inputs = K.param(5);
   Val Stride = Rows * 64;
   auto Sweep = [&](Val From, Val To, int64_t Step, auto Body) {
     K.forRange(From, To, Step, [&](Val T) {
@@ -185,6 +186,8 @@ namespace {
 /// At most PanelRunTiles tiles from number `From` of the run on with at most
 /// PanelRows rows from `Begin` on.
 class PanelRun {
+  static constexpr int64_t RowsAhead = 5;
+
 public:
   PanelRun(KernelBuilder &K, const TileShape &Shape, const TileRun &Run,
            Val From, Val Begin)
@@ -197,27 +200,51 @@ public:
   void emit() {
     K.forRange(K.c64(0), Rows * Tiles, 1,
                [&](Val I) { K.store(K.vf(0), P.totals + I * 64, 64); });
-    if (Layout.blocks())
-      K.forRange(K.c64(0), K.c64(Layout.blocks()), 1,
-                 [&](Val I) { block(I, BlockK); });
+    int64_t Even = Layout.blocks() / gathered() * gathered();
+    if (Even)
+      K.forRange(K.c64(0), K.c64(Even), gathered(),
+                 [&](Val I) { blocks(I, gathered(), BlockK); });
+    if (Even < Layout.blocks())
+      blocks(K.c64(Even), 1, BlockK);
     if (Layout.rest())
-      block(K.c64(Layout.blocks()), Layout.rest());
+      blocks(K.c64(Layout.blocks()), 1, Layout.rest());
     K.forRange(K.c64(0), Rows, 1, [&](Val R) { storeRow(R); });
   }
 
 private:
-  /// Block I of `Size` k: inputs gathered once for all tiles.
-  void block(Val I, int64_t Size) {
-    int64_t InputRow = BlockK * inputBytes(wantedInput(K));
-    K.forRange(K.c64(0), Rows, 1, [&](Val R) {
-      Val X = Run.address(Begin + R).first + I * (BlockK * 2);
-      // Rows lie far apart, so nothing but this brings their next block closer.
-      for (int64_t Line = 0; Line < BlockK * 2; Line += LineBytes)
-        K.prefetch(X + BlockK * 2 + Line);
-      expandInput(K, X, P.inputs + R * InputRow, Size);
-    });
+  int64_t inputRow() const { return BlockK * inputBytes(wantedInput(K)); }
+
+  /// Blocks whose inputs the panel holds: what is 4 bytes an input there.
+  int64_t gathered() const { return 4 / inputBytes(wantedInput(K)); }
+
+  Val inputsOf(int64_t Block) {
+    return P.inputs + Block * (PanelRows * inputRow());
+  }
+
+  /// `Count` blocks of `Size` k from number I on: inputs gathered once for all
+  /// tiles.
+  void blocks(Val I, int64_t Count, int64_t Size) {
+    K.forRange(K.c64(0), Rows, 1, [&](Val R) { gather(I, Count, Size, R); });
     Val First = Run.first + From * tileBytes(Shape.format, Shape.inner);
-    K.call(blockName(Shape, Size), {First, I, K.scratch(), Tiles, Rows});
+    for (int64_t N = 0; N < Count; ++N)
+      K.call(blockName(Shape, Size),
+             {First, I + N, K.scratch(), Tiles, Rows, inputsOf(N)});
+  }
+
+  void gather(Val I, int64_t Count, int64_t Size, Val R) {
+    auto RowOf = [&](Val Row) {
+      return Run.address(Begin + Row).first + I * (BlockK * 2);
+    };
+    Val X = RowOf(R), Soon = RowOf(min(R + RowsAhead, Rows - 1));
+    // Rows lie far apart, so nothing but this brings their next blocks closer.
+    // Often so by a multiple of 4 KiB that the first cache keeps eight rows:
+    // what was brought closer in the blocks before is fetched once more.
+    for (int64_t Line = 0; Line < Count * BlockK * 2; Line += LineBytes) {
+      K.prefetch(X + Count * BlockK * 2 + Line);
+      K.prefetch(Soon + Line);
+    }
+    for (int64_t N = 0; N < Count; ++N)
+      expandInput(K, X + N * (BlockK * 2), inputsOf(N) + R * inputRow(), Size);
   }
 
   void storeRow(Val R) {

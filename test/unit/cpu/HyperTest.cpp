@@ -58,7 +58,7 @@ TEST_P(HyperTest, MixClosesAndDots) {
     comb(%comb : !kern.buffer<token, 16, f32>) fn(%fn : !qfmt.weight<24x1024, f32>)
     streams_out(%t : !kern.buffer<token, 1024, bf16>)
     partials(%p : !kern.buffer<token, 64, f32>) {streams = 4 : i64})");
-  constexpr int64_t Tokens = 3;
+  constexpr int64_t Tokens = 7; // four and a rest
   Buffer S = randomBf16(Tokens * C * D), Out = randomBf16(Tokens * D);
   Buffer Post = randomF32(Tokens * C), Comb = randomF32(Tokens * C * C);
   Buffer Fn = randomF32(M * C * D), T(Tokens * C * D * 2);

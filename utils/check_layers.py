@@ -32,6 +32,10 @@ LAYERS = {
     "targets/common": FREE + IR + ["dialects/qfmt", "dialects/kern", "toml++"],
     "targets/cpu": FREE + IR + ["dialects/qfmt", "dialects/kern",
                                 "targets/common"],
+    # Compiled by NVRTC, which gets these headers and no others.
+    "targets/cuda/device": [],
+    "targets/cuda": FREE + IR + ["dialects/qfmt", "dialects/kern",
+                                 "targets/common", "targets/cuda"],
     # The compiler sees the runtime only through formats that both sides share
     # and the tokenizer's compiled form.
     "compiler": FREE + IR + ["dialects", "targets", "compiler", "lld",
@@ -148,6 +152,10 @@ CASES = [
     ("dsv4 and kern do not know each other", {
         "dialects/dsv4/IR/D.td": 'include "dialects/kern/IR/K.td"\n',
     }, "layer dialects/dsv4 may not include dialects/kern"),
+    ("device code sees device code alone", {
+        "targets/cuda/device/a.cuh": '#include "targets/cuda/device/b.h"\n'
+                                     '#include "runtime/numerics/formats.h"\n',
+    }, "layer targets/cuda/device may not include runtime/numerics"),
     ("targets never see dsv4", {
         "targets/cpu/a.cpp": '#include "dialects/dsv4/IR/D.h"\n',
     }, "layer targets/cpu may not include dialects/dsv4"),

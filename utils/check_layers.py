@@ -32,6 +32,11 @@ LAYERS = {
     "targets/common": FREE + IR + ["dialects/qfmt", "dialects/kern", "toml++"],
     "targets/cpu": FREE + IR + ["dialects/qfmt", "dialects/kern",
                                 "targets/common"],
+    # No kern here: the toolchain knows CUDA and files, not programs.
+    "targets/cuda/toolchain": FREE + ["llvm", "targets/common",
+                                      "targets/cuda/CudaTarget.h"],
+    "targets/cuda": FREE + IR + ["dialects/qfmt", "dialects/kern",
+                                 "targets/common", "targets/cuda"],
     # The compiler sees the runtime only through formats that both sides share
     # and the tokenizer's compiled form.
     "compiler": FREE + IR + ["dialects", "targets", "compiler", "lld",

@@ -44,8 +44,7 @@ LAYERS = {
                              "runtime/core/payload_format.h", "runtime/text"],
     # Measures on the runtime's own workers, beside the machine's limits.
     "compiler/tune": FREE + IR + ["targets", "compiler/tune",
-                                  "compiler/link/AtomicFile.h", "runtime/base",
-                                  "runtime/core/ceiling.h"],
+                                  "runtime/base", "runtime/core/ceiling.h"],
     "compiler/tools": FREE + IR + ["dialects", "targets", "compiler", "CLI",
                                    "nlohmann", "runtime/text", "runtime/base",
                                    "runtime/core/ceiling.h"],

@@ -6,9 +6,13 @@
 
 #include "targets/cuda/toolchain/NvrtcCompiler.h"
 
+#include "targets/common/Sha256.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
 using namespace llvm;
@@ -77,6 +81,19 @@ static Error checkBuiltins(const std::string &file,
   return Error::success();
 }
 
+// The first and last 64 KiB (headers, symbols, section table) and the size tell
+// two builds apart; hashing all 100 MB would take longer than most kernels.
+static std::string identityOf(const std::string &file) {
+  constexpr uint64_t part = 64 << 10;
+  uint64_t size = 0;
+  (void)sys::fs::file_size(file, size);
+  Sha256 sha;
+  for (uint64_t at : {uint64_t(0), size > part ? size - part : 0})
+    if (auto bytes = MemoryBuffer::getFileSlice(file, std::min(size, part), at))
+      sha.update((*bytes)->getBuffer());
+  return std::to_string(size) + " " + toHex(sha.final(), /*LowerCase=*/true);
+}
+
 Expected<NvrtcCompiler> NvrtcCompiler::open(const LibraryPlace &place) {
   auto library = SharedLibrary::open(place.path);
   if (!library)
@@ -101,6 +118,7 @@ Expected<NvrtcCompiler> NvrtcCompiler::open(const LibraryPlace &place) {
                              compiler.version() + ", expected 12.0 or newer");
   if (Error error = checkBuiltins(compiler.file, compiler.version()))
     return std::move(error);
+  compiler.fileIdentity = compiler.version() + " " + identityOf(compiler.file);
   return std::move(compiler);
 }
 

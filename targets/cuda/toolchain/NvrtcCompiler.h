@@ -63,8 +63,10 @@ public:
 
   int major() const { return versionMajor; }
   int minor() const { return versionMinor; }
-  /// "13.0", which together with the request decides the bytes.
-  std::string version() const;
+  std::string version() const; // "13.0"
+  /// What together with a request decides the bytes: the version, and a digest
+  /// of parts of the file, because updates keep the version.
+  const std::string &identity() const { return fileIdentity; }
   const std::string &path() const { return file; }
   const std::string &foundIn() const { return from; }
 
@@ -73,7 +75,7 @@ private:
   static llvm::Expected<NvrtcCompiler> open(const LibraryPlace &place);
 
   std::shared_ptr<const Api> api;
-  std::string file, from;
+  std::string file, from, fileIdentity;
   int versionMajor = 0, versionMinor = 0;
   std::vector<int> architectures; // 80, 89, 90, ...
 };

@@ -62,7 +62,8 @@ std::vector<PtxasResources> parsePtxasLog(StringRef log) {
     }
     StringRef key = "Function properties for ";
     if (size_t at = line.find(key); at != StringRef::npos) {
-      function = line.substr(at + key.size()).trim().str();
+      // nvJitLink adds lines of its own, with "'NAME':".
+      function = line.substr(at + key.size()).trim(" \t\r':").str();
       continue;
     }
     bool isUse = line.contains(": Used ");

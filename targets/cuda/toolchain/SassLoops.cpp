@@ -192,7 +192,12 @@ bool onlyWaits(ArrayRef<SassInstruction> code, const SassLoop &loop,
                    mix.of(SassClass::SharedStore);
   if (mix.total > 24 || works || loads > 1 || mix.of(SassClass::Integer) > 6)
     return false;
-  return mix.of("SYNCS") || mix.of("NANOSLEEP") || loads == 1;
+  if (mix.of("SYNCS") || mix.of("NANOSLEEP"))
+    return true;
+  // A poll of a flag in memory reads one address: nothing but tests follows.
+  uint64_t tests = mix.of("ISETP") + mix.of("PLOP3") + mix.of("LOP3");
+  return loads == 1 && mix.of(SassClass::Integer) == tests &&
+         mix.of(SassClass::Uniform) == 0;
 }
 
 /// Nesting: by size of the body, the smallest loop around a header.

@@ -264,6 +264,14 @@ extern "C" __global__ void waits(float *y, const float *x, int n) {
     } while (!done);
     t = __fmaf_rn(t, x[i], x[i + n]);
   }
+  unsigned flag;
+  do
+    asm volatile("ld.acquire.gpu.global.u32 %0, [%1];"
+                 : "=r"(flag) : "l"(x) : "memory");
+  while (flag != 7);
+  #pragma unroll 1
+  for (int i = 0; i < n; ++i)
+    t = t > x[i] ? t : x[i];
   y[threadIdx.x] = t;
 })";
   for (const char *arch : {"sm_90a", "sm_100a", "sm_120a"}) {
@@ -273,16 +281,23 @@ extern "C" __global__ void waits(float *y, const float *x, int n) {
     const auto &code = cubin.functions[0].code;
     auto found = findLoops(code, cubin.arch);
     ASSERT_TRUE(bool(found)) << llvm::toString(found.takeError());
-    int hot = 0;
+    int hot = 0, plain = 0, polls = 0;
     for (const SassLoop &loop : found->loops) {
-      if (loop.isWait || !loop.isInnermost)
-        continue;
-      ++hot;
       SassMix mix = mixOf(code, loop, cubin.arch);
-      EXPECT_EQ(mix.of("FFMA"), 1u);
-      EXPECT_GE(mix.of("SYNCS"), 1u);
+      if (loop.isWait) {
+        polls += mix.of(SassClass::GlobalLoad) == 1;
+      } else if (loop.isInnermost && mix.of("FFMA")) {
+        ++hot;
+        EXPECT_GE(mix.of("SYNCS"), 1u);
+        EXPECT_EQ(mix.of(SassClass::GlobalLoad), 2u);
+      } else if (loop.isInnermost) {
+        ++plain;
+        EXPECT_EQ(mix.of(SassClass::GlobalLoad), 1u);
+      }
     }
     EXPECT_EQ(hot, 1);
+    EXPECT_EQ(polls, 1);
+    EXPECT_EQ(plain, 1);
   }
 }
 
@@ -302,6 +317,13 @@ TEST(Sass, BranchesOfOldAndNewEncodings) {
   EXPECT_EQ(ahead.branchOffset(90), 0x450);
   EXPECT_FALSE(ahead.isUnconditional());
   EXPECT_TRUE(self.isUnconditional());
+  // On a uniform predicate, and where lanes diverge: both can fall through.
+  SassInstruction uniform = {0xfffffffd01947547, 0x000fec000b83ffff};
+  EXPECT_EQ(uniform.branchOffset(120), -0x1b0);
+  EXPECT_FALSE(uniform.isUnconditional());
+  SassInstruction diverged = {0x0000000606a07947, 0x000fea000b800000};
+  EXPECT_EQ(diverged.branchOffset(90), 0x680);
+  EXPECT_FALSE(diverged.isUnconditional());
   SassInstruction back = {0xfffffffc00541947, 0x000fea000383ffff};
   EXPECT_EQ(back.branchOffset(90), -0x2b0);
 }

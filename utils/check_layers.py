@@ -34,6 +34,9 @@ LAYERS = {
                                 "targets/common"],
     # Compiled by NVRTC, which gets these headers and no others.
     "targets/cuda/device": [],
+    # No kern here: the toolchain knows CUDA and files, not programs.
+    "targets/cuda/toolchain": FREE + ["llvm", "targets/common",
+                                      "targets/cuda/CudaTarget.h"],
     "targets/cuda": FREE + IR + ["dialects/qfmt", "dialects/kern",
                                  "targets/common", "targets/cuda"],
     # The compiler sees the runtime only through formats that both sides share
@@ -43,8 +46,7 @@ LAYERS = {
                              "runtime/core/payload_format.h", "runtime/text"],
     # Measures on the runtime's own workers, beside the machine's limits.
     "compiler/tune": FREE + IR + ["targets", "compiler/tune",
-                                  "compiler/link/AtomicFile.h", "runtime/base",
-                                  "runtime/core/ceiling.h"],
+                                  "runtime/base", "runtime/core/ceiling.h"],
     "compiler/tools": FREE + IR + ["dialects", "targets", "compiler", "CLI",
                                    "nlohmann", "runtime/text", "runtime/base",
                                    "runtime/core/ceiling.h"],

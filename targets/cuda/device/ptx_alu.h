@@ -73,13 +73,15 @@ DSV4_DEVICE u32 prmt(u32 a, u32 b, u32 selector) {
 #endif
 }
 
-/// fma.rn.f32, whatever the compiler's contraction is set to.
+/// fma.rn.ftz.f32, whatever the compiler's contraction is set to: subnormal
+/// inputs and results are zeros of their sign (numerics, ground rules).
 DSV4_DEVICE float fmaF32(float a, float b, float c) {
 #ifdef DSV4_CPU_EMU
-  return __builtin_fmaf(a, b, c);
+  using emu::alu::flush;
+  return flush(__builtin_fmaf(flush(a), flush(b), flush(c)));
 #else
   float result;
-  asm("fma.rn.f32 %0, %1, %2, %3;" : "=f"(result) : "f"(a), "f"(b), "f"(c));
+  asm("fma.rn.ftz.f32 %0, %1, %2, %3;" : "=f"(result) : "f"(a), "f"(b), "f"(c));
   return result;
 #endif
 }

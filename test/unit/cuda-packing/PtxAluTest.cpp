@@ -146,6 +146,11 @@ TEST(PtxAlu, Conversions) {
 
 TEST(PtxAlu, FusedFloat) {
   EXPECT_EQ(fmaF32(1 + 0x1p-12f, 1 + 0x1p-12f, -1), 0x1p-11f + 0x1p-24f);
+  // Subnormals are zero on both sides of it.
+  EXPECT_EQ(fmaF32(0x1p-127f, 0x1p+100f, 0), 0.0f);
+  EXPECT_EQ(fmaF32(0x1p-100f, 0x1p-27f, 0), 0.0f);
+  EXPECT_EQ(fmaF32(0x1p-100f, 0x1p-26f, 0), 0x1p-126f);
+  EXPECT_TRUE(std::signbit(fmaF32(-0x1p-100f, 0x1p-27f, -0.0f)));
 }
 
 } // namespace

@@ -141,7 +141,7 @@ DSV4_DEVICE u32 e4m3UpperToF16x2(u32 upper) {
 /// A pair of the four codes of `word`: (0, 1), or with `last` (2, 3).
 DSV4_DEVICE u32 e4m3PairToF16x2(u32 word, bool last) {
 #if DSV4_HAS_CVT_E4M3
-  return cvtE4m3x2ToF16x2(last ? word >> 16 : word & 0xffffu);
+  return last ? cvtE4m3x2ToF16x2<true>(word) : cvtE4m3x2ToF16x2<false>(word);
 #else
   return e4m3UpperToF16x2(upperBytesPair(word, last));
 #endif

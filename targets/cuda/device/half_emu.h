@@ -24,9 +24,7 @@ inline double power2(int e) { return __builtin_ldexp(1.0, e); }
 /// A subnormal float becomes a zero of its sign.
 inline float flush(float x) {
   u32 bits = __builtin_bit_cast(u32, x);
-  return bits & 0x7f800000u
-             ? x
-             : __builtin_bit_cast(float, bits & 0x80000000u);
+  return bits & 0x7f800000u ? x : __builtin_bit_cast(float, bits & 0x80000000u);
 }
 
 /// The value of `bits`, exactly.

@@ -125,17 +125,30 @@ DSV4_DEVICE u32 fmaBf16x2(u32 a, u32 b, u32 c) {
 DSV4_DEVICE u32 mulBf16x2(u32 a, u32 b) { return fmaBf16x2(a, b, 0x80008000u); }
 
 #if DSV4_HAS_CVT_E4M3
-/// cvt.rn.f16x2.e4m3x2 (sm_89 and up): codes in the low 16 bits, the first one
-/// lowest. Exact.
-DSV4_DEVICE u32 cvtE4m3x2ToF16x2(u32 codes) {
+/// cvt.rn.f16x2.e4m3x2 (sm_89 and up): the two codes in the lower or upper half
+/// of a word, the first one lowest. Exact. The move names the half, which the
+/// instruction then takes by itself; a shift would stay one.
+template <bool upper> DSV4_DEVICE u32 cvtE4m3x2ToF16x2(u32 codes) {
 #ifdef DSV4_CPU_EMU
-  return emu::alu::encode(emu::alu::F16, emu::alu::decodeE4m3(codes & 0xffu)) |
+  u32 pair = upper ? codes >> 16 : codes;
+  return emu::alu::encode(emu::alu::F16, emu::alu::decodeE4m3(pair & 0xffu)) |
          emu::alu::encode(emu::alu::F16,
-                          emu::alu::decodeE4m3(codes >> 8 & 0xffu))
+                          emu::alu::decodeE4m3(pair >> 8 & 0xffu))
              << 16;
 #else
   u32 result;
-  asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(result) : "h"((u16)codes));
+  if constexpr (upper)
+    asm("{\n\t.reg .b16 low, high;\n\t"
+        "mov.b32 {low, high}, %1;\n\t"
+        "cvt.rn.f16x2.e4m3x2 %0, high;\n\t}"
+        : "=r"(result)
+        : "r"(codes));
+  else
+    asm("{\n\t.reg .b16 low, high;\n\t"
+        "mov.b32 {low, high}, %1;\n\t"
+        "cvt.rn.f16x2.e4m3x2 %0, low;\n\t}"
+        : "=r"(result)
+        : "r"(codes));
   return result;
 #endif
 }

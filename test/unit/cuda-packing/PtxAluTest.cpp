@@ -129,7 +129,8 @@ TEST(PtxAlu, BrainProducts) {
 
 TEST(PtxAlu, Conversions) {
   for (u32 code = 0; code < 256; ++code) {
-    u32 pair = cvtE4m3x2ToF16x2(code | 0x3800);
+    u32 pair = cvtE4m3x2ToF16x2<false>(code | 0x55aa3800);
+    EXPECT_EQ(cvtE4m3x2ToF16x2<true>(code << 16 | 0x380055aa), pair);
     EXPECT_EQ(pair >> 16, 0x3c00u);
     if ((code & 127) == 127)
       EXPECT_EQ(pair & 0xffff, 0x7fffu);

@@ -5,6 +5,7 @@
 # build/bin and from LLVM's own folder; nothing else is searched.
 
 import os
+import shutil
 import subprocess
 
 import lit.formats
@@ -66,5 +67,6 @@ features = {
     "sanitizers": bool(config.dsv4_sanitize),
     "numpy": importable("numpy"),
     "tokenizers": importable("tokenizers"),
+    "nvcc": shutil.which("nvcc") is not None,
 }
 config.available_features.update(f for f, there in features.items() if there)

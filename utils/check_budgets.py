@@ -15,6 +15,7 @@ import tree
 # suffix: (warn, fail) lines of a file
 FILE_BUDGETS = {
     ".h": (600, 1000), ".cpp": (600, 1000), ".c": (600, 1000),
+    ".cuh": (600, 1000), ".cu": (600, 1000),
     ".S": (600, 1000), ".py": (600, 1000), ".sh": (600, 1000),
     ".cuh": (600, 1000), ".cu": (600, 1000),
     ".td": (700, 1000), ".mlir": (500, 800), ".test": (500, 800),
@@ -118,6 +119,8 @@ CASES = [
         "t.cpp": "static const char *t[] = {\n" + '"{",\n' * 200 + "};\n",
     }, None),
     ("a long file", {"a.h": "int a;\n" * 1001}, "file has 1001 lines"),
+    ("a long kernel", {"a.cuh": "__device__ void f() {\n" + LONG_BODY + "}\n"},
+     "a.cuh:1: function has 132 lines"),
     ("a long lit file", {"a.mlir": "//\n" * 801}, "file has 801 lines"),
     ("a long function", {
         "a.cpp": "namespace n {\nint A::f(int x) const {\n" + LONG_BODY

@@ -32,8 +32,10 @@ LAYERS = {
     "targets/common": FREE + IR + ["dialects/qfmt", "dialects/kern", "toml++"],
     "targets/cpu": FREE + IR + ["dialects/qfmt", "dialects/kern",
                                 "targets/common"],
-    # Compiled by NVRTC, which gets these headers and no others.
+    # Device code is freestanding: NVRTC compiles it without an include folder.
     "targets/cuda/device": [],
+    # Runs device code on the CPU; no MLIR and no LLVM.
+    "targets/cuda/emulation": ["targets/cuda/device"],
     # No kern here: the toolchain knows CUDA and files, not programs.
     "targets/cuda/toolchain": FREE + ["llvm", "targets/common",
                                       "targets/cuda/CudaTarget.h"],
@@ -87,6 +89,8 @@ def judge(layer, kind, target):
     third = next((t for t in THIRD_PARTY if under(target, t)), None)
     allowed = LAYERS[layer]
     if third is None and kind == "<":
+        if layer == "targets/cuda/device":
+            return f"device code is freestanding, without <{target}>"
         if layer.startswith("runtime") and target in RUNTIME_FORBIDDEN:
             return (f"<{target}> needs the C++ library or memory at run time, "
                     "which the runtime does without")
@@ -161,6 +165,13 @@ CASES = [
     ("targets never see dsv4", {
         "targets/cpu/a.cpp": '#include "dialects/dsv4/IR/D.h"\n',
     }, "layer targets/cpu may not include dialects/dsv4"),
+    ("device code is freestanding", {
+        "targets/cuda/device/a.cuh": "#include <stdint.h>\n",
+    }, "device code is freestanding, without <stdint.h>"),
+    ("device code does not know the emulator", {
+        "targets/cuda/device/a.h":
+            '#include "targets/cuda/emulation/Emulator.h"\n',
+    }, "layer targets/cuda/device may not include targets/cuda/emulation"),
     ("nobody includes the tools", {
         "compiler/link/a.cpp": '#include "compiler/tools/t.h"\n',
     }, "nobody may include compiler/tools"),

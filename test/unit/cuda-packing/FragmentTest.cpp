@@ -211,21 +211,6 @@ private:
   Form F;
 };
 
-/// Element (Row, K) from the checkpoint's bytes.
-double weight(const Matrix &M, int64_t Row, int64_t K) {
-  const uint8_t *Line = M.data.data() + Row * M.layout.rowBytes();
-  if (M.layout.format() == TileFormat::Fp4)
-    return double(dsv4::num::e2m1ToFloat(Line[K / 2] >> K % 2 * 4 & 15)) *
-           dsv4::num::e8m0ToFloat(M.scales[Row * (M.layout.k() / 32) + K / 32]);
-  if (M.layout.format() == TileFormat::Fp8)
-    return double(dsv4::num::e4m3ToFloat(Line[K])) *
-           dsv4::num::e8m0ToFloat(
-               M.scales[Row / 128 * M.layout.tilesPerStrip() + K / 128]);
-  uint16_t Bits;
-  std::memcpy(&Bits, Line + 2 * K, 2);
-  return dsv4::num::bf16ToFloat(Bits);
-}
-
 /// BF16 of any bits has no exact sums: integers of -100 .. 100 instead.
 void makeIntegers(Matrix &M) {
   for (size_t I = 0; I < M.data.size(); I += 2) {

@@ -7,11 +7,13 @@
 #ifndef DSV4_TEST_UNIT_CUDA_PACKING_PACKTOOLS_H
 #define DSV4_TEST_UNIT_CUDA_PACKING_PACKTOOLS_H
 
+#include "runtime/numerics/formats.h"
 #include "targets/cuda/Packing.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -52,6 +54,21 @@ inline Matrix randomMatrix(TileFormat Format, int64_t Rows, int64_t K,
   for (uint8_t &B : M.scales)
     B = uint8_t(Lowest + int(Random() % unsigned(Highest - Lowest + 1)));
   return M;
+}
+
+/// Element (Row, K) from the checkpoint's bytes.
+inline double weight(const Matrix &M, int64_t Row, int64_t K) {
+  const uint8_t *Line = M.data.data() + Row * M.layout.rowBytes();
+  if (M.layout.format() == TileFormat::Fp4)
+    return double(dsv4::num::e2m1ToFloat(Line[K / 2] >> K % 2 * 4 & 15)) *
+           dsv4::num::e8m0ToFloat(M.scales[Row * (M.layout.k() / 32) + K / 32]);
+  if (M.layout.format() == TileFormat::Fp8)
+    return double(dsv4::num::e4m3ToFloat(Line[K])) *
+           dsv4::num::e8m0ToFloat(
+               M.scales[Row / 128 * M.layout.tilesPerStrip() + K / 128]);
+  uint16_t Bits;
+  std::memcpy(&Bits, Line + 2 * K, 2);
+  return dsv4::num::bf16ToFloat(Bits);
 }
 
 /// The packed matrix, its tiles in portions of `Portion`.

@@ -55,6 +55,9 @@ enum class Order { Relaxed, Acquire, Release, AcqRel };
 u32 atomicLoad(const u32 *p, Order order);
 u32 atomicAdd(u32 *p, u32 value, Order order);
 void atomicStore(u32 *p, u32 value, Order order);
+enum class Atomic { Add, Max };
+/// Orders nothing; returns the old value.
+u32 atomicShared(Atomic operation, u32 addr, u32 value);
 void counterWait(const u32 *p, u32 atLeast);
 
 void bulkCopy(u32 to, const void *from, u32 bytes, u32 mbar);

@@ -101,6 +101,17 @@ inline void redRelaxedAdd(u32 *p, u32 value) {
 inline u32 atomAddAcqRel(u32 *p, u32 value) {
   return emu::atomicAdd(p, value, emu::Order::AcqRel);
 }
+inline u32 atomAddRelaxed(u32 *p, u32 value) {
+  return emu::atomicAdd(p, value, emu::Order::Relaxed);
+}
+/// In shared memory, without any order: for histograms and lists that a
+/// barrier closes. They return the old value.
+inline u32 atomAddShared(Shared<u32> p, u32 value) {
+  return emu::atomicShared(emu::Atomic::Add, p.addr(), value);
+}
+inline u32 atomMaxShared(Shared<u32> p, u32 value) {
+  return emu::atomicShared(emu::Atomic::Max, p.addr(), value);
+}
 inline void stRelease(u32 *p, u32 value) {
   emu::atomicStore(p, value, emu::Order::Release);
 }
@@ -229,6 +240,32 @@ DSV4_DEVICE u32 atomAddAcqRel(u32 *p, u32 value) {
   asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], %2;"
                : "=r"(old)
                : "l"(p), "r"(value)
+               : "memory");
+  return old;
+}
+DSV4_DEVICE u32 atomAddRelaxed(u32 *p, u32 value) {
+  u32 old;
+  asm volatile("atom.relaxed.gpu.global.add.u32 %0, [%1], %2;"
+               : "=r"(old)
+               : "l"(p), "r"(value)
+               : "memory");
+  return old;
+}
+/// In shared memory, without any order: for histograms and lists that a
+/// barrier closes. They return the old value.
+DSV4_DEVICE u32 atomAddShared(Shared<u32> p, u32 value) {
+  u32 old;
+  asm volatile("atom.relaxed.cta.shared.add.u32 %0, [%1], %2;"
+               : "=r"(old)
+               : "r"(p.addr()), "r"(value)
+               : "memory");
+  return old;
+}
+DSV4_DEVICE u32 atomMaxShared(Shared<u32> p, u32 value) {
+  u32 old;
+  asm volatile("atom.relaxed.cta.shared.max.u32 %0, [%1], %2;"
+               : "=r"(old)
+               : "r"(p.addr()), "r"(value)
                : "memory");
   return old;
 }

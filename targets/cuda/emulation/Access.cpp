@@ -94,7 +94,7 @@ static const char *describe(Fault fault) {
   }
 }
 
-bool Machine::check(const void *p, u32 bytes, const Access &access, bool write,
+bool Machine::check(const void *p, u32 bytes, const Access &access, Do what,
                     const char *verb) {
   Region region = locate(p, bytes, verb);
   if (!region.valid)
@@ -103,16 +103,17 @@ bool Machine::check(const void *p, u32 bytes, const Access &access, bool write,
     return format("%s of %u bytes at %s + %llu", verb, bytes,
                   std::string(region.name).c_str(), offset);
   };
-  if (write && region.constant) {
+  if ((what == Do::Write || what == Do::Atomic) && region.constant) {
     complain(FaultKind::OutOfBounds,
              where(region.offset) + ", which kernels may only read");
     return false;
   }
   if (!region.shadow)
     return true;
-  Finding found = write
-                      ? region.shadow->write(sets, region.offset, bytes, access)
-                      : region.shadow->read(sets, region.offset, bytes, access);
+  static constexpr decltype(&Shadow::read) judges[] = {
+      &Shadow::read, &Shadow::write, &Shadow::atomic, &Shadow::atomicLoad};
+  Finding found =
+      (region.shadow->*judges[int(what)])(sets, region.offset, bytes, access);
   if (found.fault == Fault::None)
     return true;
   if (found.fault == Fault::ReadUnwritten) {
@@ -144,7 +145,7 @@ static bool aligned(const void *p, u32 bytes, const char *verb) {
 void load(const void *from, void *to, u32 bytes) {
   Access access{self->known(), self->known(), self->slot, self->now};
   if (aligned(from, bytes, "load") &&
-      machine->check(from, bytes, access, false, "load"))
+      machine->check(from, bytes, access, Machine::Do::Read, "load"))
     std::memcpy(to, from, bytes);
   else
     std::memset(to, 0xff, bytes);
@@ -153,7 +154,7 @@ void load(const void *from, void *to, u32 bytes) {
 void store(void *to, const void *from, u32 bytes) {
   Access access{self->known(), self->known(), self->slot, self->now};
   if (aligned(to, bytes, "store") &&
-      machine->check(to, bytes, access, true, "store"))
+      machine->check(to, bytes, access, Machine::Do::Write, "store"))
     std::memcpy(to, from, bytes);
   progress();
 }

@@ -61,8 +61,9 @@ void Machine::finishCopy(size_t number) {
   // Reads that an mbarrier or barrier has ordered need no proxy fence.
   Access access{shown, known, bar.slot, time};
   u8 *to = block.shared + copy.to;
-  bool fine = check(copy.from, copy.bytes, access, false, "bulk copy");
-  if (check(to, copy.bytes, access, true, "bulk copy") && fine)
+  bool fine =
+      check(copy.from, copy.bytes, access, Machine::Do::Read, "bulk copy");
+  if (check(to, copy.bytes, access, Machine::Do::Write, "bulk copy") && fine)
     std::memcpy(to, copy.from, copy.bytes);
   --bar.copies;
   --block.copies;
@@ -116,10 +117,10 @@ static void doOldest(Thread &thread) {
   View known{&copy.issuer.known, thread.slot, copy.issued};
   Access access{known, known, copies.slot, copy.group + 1};
   u8 *to = myBlock().shared + copy.to;
-  if (copy.bytes &&
-      !machine->check(copy.from, copy.bytes, access, false, "cp.async"))
+  if (copy.bytes && !machine->check(copy.from, copy.bytes, access,
+                                    Machine::Do::Read, "cp.async"))
     return;
-  if (!machine->check(to, 16, access, true, "cp.async"))
+  if (!machine->check(to, 16, access, Machine::Do::Write, "cp.async"))
     return;
   std::memset(to, 0, 16);
   std::memcpy(to, copy.from, copy.bytes);

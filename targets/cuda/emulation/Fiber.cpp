@@ -42,7 +42,9 @@ extern "C" void __tsan_switch_to_fiber(void *, unsigned);
 // exchanges stack pointers, pops. A new stack holds the same frame, prepared so
 // that the pop leads into dsv4_emu_start with entry and argument in two of the
 // preserved registers. Rounding modes are not saved: no fibre changes them.
-#if defined(__x86_64__)
+#if defined(DSV4_FIBER_UCONTEXT) // to test it where own code exists
+#include <ucontext.h>
+#elif defined(__x86_64__)
 #define DSV4_FIBER_ASM 1
 asm(R"(
 .text

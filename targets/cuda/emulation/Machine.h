@@ -219,7 +219,8 @@ struct Machine {
   Buffer &add(const char *name, u8 *base, u64 bytes, bool scratch);
   Buffer *find(const void *p);
   Region locate(const void *p, u32 bytes, const char *verb);
-  bool check(const void *p, u32 bytes, const Access &access, bool write,
+  enum class Do { Read, Write, Atomic, AtomicLoad };
+  bool check(const void *p, u32 bytes, const Access &access, Do what,
              const char *verb);
 
   // Scheduling (Scheduler.cpp)
@@ -290,7 +291,8 @@ void someSmallCopies(Thread &thread);
 /// D[16][n] = C + A[16][k] B[k][n], C first, then k ascending, in double,
 /// rounded once.
 void product(const double *a, const double *b, float *d, u32 n, u32 k);
-double decode(Elem elem, u32 bits);
+/// 16 bytes of elements, `stride` apart in the result.
+void decode16(Elem elem, const u8 *bytes, double *to, u32 stride);
 /// A's 16 x k fragment from the registers of 32 lanes.
 void gatherA(Elem elem, const u32 *const *registers, double *a);
 u32 depthOf(Elem elem);

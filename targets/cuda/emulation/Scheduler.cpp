@@ -17,7 +17,7 @@ const Ids *currentIds;
 
 // A loop of this many steps in which nobody writes, arrives or ends polls for
 // something that will not come.
-static constexpr u64 livelockSteps = 200000;
+static constexpr u64 livelockSteps = 50000;
 
 void Machine::wake(Thread *thread) {
   Warp &warp = *thread->warp;

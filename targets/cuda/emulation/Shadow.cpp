@@ -109,33 +109,73 @@ template <class F> void Shadow::visit(u64 offset, u32 bytes, F &&visitor) {
   }
 }
 
-Finding Shadow::read(ReadSets &sets, u64 offset, u32 bytes,
-                     const Access &access) {
+/// `fault` if the view does not know who wrote the cell.
+Finding Shadow::writerFault(const ReadSets &sets, const Cell &cell, u64 at,
+                            Fault fault, const View &view) {
+  if (cell.writer == atomics) {
+    if (const SlotTime *one = sets.unknown(cell.time, view))
+      return {fault, u32(at), one->slot, one->time};
+  } else if (!view.knows(cell.writer, cell.time)) {
+    return {fault, u32(at), cell.writer, cell.time};
+  }
+  return {};
+}
+
+Finding Shadow::readCells(ReadSets &sets, u64 offset, u32 bytes,
+                          const Access &access, bool atomicLoad) {
   Finding finding;
   visit(offset, bytes, [&](Cell &cell, u64 at) {
     if (finding.fault == Fault::None) {
       if (cell.writer == unwritten)
         finding = {Fault::ReadUnwritten, u32(at), 0, 0};
-      else if (!access.writes.knows(cell.writer, cell.time))
-        finding = {Fault::ReadAfterWrite, u32(at), cell.writer, cell.time};
+      else if (!(atomicLoad && cell.writer == atomics))
+        finding =
+            writerFault(sets, cell, at, Fault::ReadAfterWrite, access.writes);
     }
     cell.reads = sets.add(cell.reads, access);
   });
   return finding;
 }
 
+Finding Shadow::read(ReadSets &sets, u64 offset, u32 bytes,
+                     const Access &access) {
+  return readCells(sets, offset, bytes, access, false);
+}
+
+Finding Shadow::atomicLoad(ReadSets &sets, u64 offset, u32 bytes,
+                           const Access &access) {
+  return readCells(sets, offset, bytes, access, true);
+}
+
 Finding Shadow::write(ReadSets &sets, u64 offset, u32 bytes,
                       const Access &access) {
   Finding finding;
   visit(offset, bytes, [&](Cell &cell, u64 at) {
-    if (finding.fault == Fault::None) {
-      if (cell.writer != unwritten &&
-          !access.writes.knows(cell.writer, cell.time))
-        finding = {Fault::WriteAfterWrite, u32(at), cell.writer, cell.time};
-      else if (const SlotTime *read = sets.unknown(cell.reads, access.reads))
+    if (finding.fault == Fault::None && cell.writer != unwritten)
+      finding =
+          writerFault(sets, cell, at, Fault::WriteAfterWrite, access.writes);
+    if (finding.fault == Fault::None)
+      if (const SlotTime *read = sets.unknown(cell.reads, access.reads))
         finding = {Fault::WriteAfterRead, u32(at), read->slot, read->time};
-    }
     cell = {access.slot, access.time, 0};
+  });
+  return finding;
+}
+
+Finding Shadow::atomic(ReadSets &sets, u64 offset, u32 bytes,
+                       const Access &access) {
+  Finding finding;
+  visit(offset, bytes, [&](Cell &cell, u64 at) {
+    bool first = cell.writer != atomics;
+    if (finding.fault == Fault::None) {
+      if (cell.writer == unwritten)
+        finding = {Fault::ReadUnwritten, u32(at), 0, 0};
+      else if (first)
+        finding =
+            writerFault(sets, cell, at, Fault::WriteAfterWrite, access.writes);
+    }
+    cell.time = sets.add(first ? 0 : cell.time, access);
+    cell.writer = atomics;
   });
   return finding;
 }

@@ -84,6 +84,11 @@ public:
   /// Both remember the access and return the first fault found.
   Finding read(ReadSets &sets, u64 offset, u32 bytes, const Access &access);
   Finding write(ReadSets &sets, u64 offset, u32 bytes, const Access &access);
+  /// These race with ordinary accesses, not with each other. A
+  /// read-modify-write or a store, and a load:
+  Finding atomic(ReadSets &sets, u64 offset, u32 bytes, const Access &access);
+  Finding atomicLoad(ReadSets &sets, u64 offset, u32 bytes,
+                     const Access &access);
   /// Everything so far is ordered before whatever comes.
   void settle();
 
@@ -92,9 +97,15 @@ private:
     u32 writer = 0, time = 0, reads = 0;
     bool operator==(const Cell &) const = default;
   };
-  // Slots in this range do not exist: see Emulator's limit.
-  static constexpr u32 unwritten = 0xffffffffu, split = 0xfffffffeu;
+  // No slots: nobody; four cells, numbered by `time`; everybody in the set
+  // `time` by atomic operations. A run has far fewer slots.
+  static constexpr u32 unwritten = 0xffffffffu, split = 0xfffffffeu,
+                       atomics = 0xfffffffdu;
 
+  Finding readCells(ReadSets &sets, u64 offset, u32 bytes, const Access &access,
+                    bool atomicLoad);
+  static Finding writerFault(const ReadSets &sets, const Cell &cell, u64 at,
+                             Fault fault, const View &view);
   template <class F> void visit(u64 offset, u32 bytes, F &&visitor);
   Cell *splitCell(Cell &cell);
 

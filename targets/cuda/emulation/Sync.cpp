@@ -7,6 +7,8 @@
 
 #include "targets/cuda/emulation/Machine.h"
 
+#include <algorithm>
+
 namespace dsv4::cuda::emu {
 
 Knowledge Thread::release() {
@@ -25,7 +27,9 @@ void Thread::releaseTo(Gathering &gathering) {
 static bool meet(const char *name, void *args, void (*run)(void **)) {
   Warp &warp = *self->warp;
   u32 lane = self->ids.linear % 32;
-  if (warp.arrived && (warp.run != run || std::strcmp(warp.what, name) != 0)) {
+  if (warp.arrived &&
+      (warp.run != run ||
+       (warp.what != name && std::strcmp(warp.what, name) != 0))) {
     machine->complain(FaultKind::Misuse,
                       format("arrives at %s while other lanes of its warp wait "
                              "at %s",
@@ -264,13 +268,13 @@ void mbarWait(u32 addr, u32 parity) {
 }
 
 /// Bounds, alignment, and order against ordinary accesses.
-static bool checkAtomic(const u32 *p) {
+static bool checkAtomic(const u32 *p, Machine::Do what) {
   Access access{self->known(), self->known(), self->slot, self->now};
   if (reinterpret_cast<size_t>(p) % 4 != 0) {
     machine->complain(FaultKind::Misaligned, "atomic at an odd address");
     return false;
   }
-  return machine->check(p, 4, access, false, "atomic access");
+  return machine->check(p, 4, access, what, "atomic access");
 }
 
 static void acquire(Counter &counter, Order order) {
@@ -302,7 +306,7 @@ static void wakeWaiters(const u32 *p, Counter &counter) {
 
 u32 atomicLoad(const u32 *p, Order order) {
   machine->yield();
-  if (!checkAtomic(p))
+  if (!checkAtomic(p, Machine::Do::AtomicLoad))
     return ~0u;
   acquire(machine->counters[p], order);
   return *p;
@@ -310,7 +314,7 @@ u32 atomicLoad(const u32 *p, Order order) {
 
 u32 atomicAdd(u32 *p, u32 value, Order order) {
   machine->maybeYield();
-  if (!checkAtomic(p))
+  if (!checkAtomic(p, Machine::Do::Atomic))
     return ~0u;
   Counter &counter = machine->counters[p];
   u32 old = *p;
@@ -324,7 +328,7 @@ u32 atomicAdd(u32 *p, u32 value, Order order) {
 
 void atomicStore(u32 *p, u32 value, Order order) {
   machine->maybeYield();
-  if (!checkAtomic(p))
+  if (!checkAtomic(p, Machine::Do::Atomic))
     return;
   Counter &counter = machine->counters[p];
   *p = value;
@@ -334,7 +338,7 @@ void atomicStore(u32 *p, u32 value, Order order) {
 
 void counterWait(const u32 *p, u32 atLeast) {
   machine->maybeYield();
-  if (!checkAtomic(p))
+  if (!checkAtomic(p, Machine::Do::AtomicLoad))
     machine->abandon();
   Counter &counter = machine->counters[p];
   if (*p >= atLeast) {
@@ -343,6 +347,17 @@ void counterWait(const u32 *p, u32 atLeast) {
   }
   counter.waiting.push_back(self);
   machine->block(Wait::Counter, "counter", reinterpret_cast<u64>(p), atLeast);
+}
+
+u32 atomicShared(Atomic operation, u32 addr, u32 value) {
+  machine->maybeYield();
+  auto *p = reinterpret_cast<u32 *>(myBlock().shared + addr);
+  if (!checkAtomic(p, Machine::Do::Atomic))
+    return ~0u;
+  u32 old = *p;
+  *p = operation == Atomic::Add ? old + value : std::max(old, value);
+  progress();
+  return old;
 }
 
 void yield() { machine->yield(); }

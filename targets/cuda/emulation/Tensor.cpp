@@ -147,9 +147,14 @@ u32 depthOf(Elem elem) {
   return elem == Elem::F16 || elem == Elem::BF16 ? 16 : 32;
 }
 
-double decode(Elem elem, u32 bits) {
+void decode16(Elem elem, const u8 *bytes, double *to, u32 stride) {
   const double *table = tableOf(elem);
-  return table ? table[bits] : decodeSlow(elem, bits);
+  const u32 perWord = depthOf(elem) / 8;
+  for (u32 i = 0; i < 4; ++i) {
+    u32 word;
+    std::memcpy(&word, bytes + 4 * i, 4);
+    unpack(elem, table, word, to + i * perWord * stride, stride);
+  }
 }
 
 void gatherA(Elem elem, const u32 *const *registers, double *a) {

@@ -50,14 +50,11 @@ bool gatherB(const WgmmaOp &op, Warp &warp, const Thread &reader, double *b) {
       at += swizzle ? 16 * unit : unit * unitStride;
       at ^= (at >> 7 & xorBits[swizzle]) << 4;
       u8 bytes[16];
-      if (!machine->check(block.shared + at, 16, access, false, "wgmma"))
+      if (!machine->check(block.shared + at, 16, access, Machine::Do::Read,
+                          "wgmma"))
         return false;
       std::memcpy(bytes, block.shared + at, 16);
-      for (u32 i = 0; i < 16 / size; ++i) {
-        u32 bits =
-            size == 1 ? bytes[i] : bytes[2 * i] | u32(bytes[2 * i + 1]) << 8;
-        b[(unit * (16 / size) + i) * op.n + n] = decode(op.elem, bits);
-      }
+      decode16(op.elem, bytes, b + unit * (16 / size) * op.n + n, op.n);
     }
   return true;
 }

@@ -157,6 +157,60 @@ TEST(CudaGraph, IndicesOfGridAndBlock) {
   EXPECT_TRUE(result.has(FaultKind::Misuse)) << result.text();
 }
 
+/// As docs/cuda-emulation.md shows it.
+void rowSums(Global<const float> in, Global<float> out, u32 n) {
+  auto bar = dynamicShared().as<u64>();
+  auto row = (dynamicShared() + 128).as<float>();
+  if (threadIdX() == 0) {
+    mbarInit(bar, 1);
+    fenceMbarInit();
+    mbarArriveExpectTx(bar, n * 4);
+    bulkG2S(row.as<u8>(), (in + i64(blockIdX()) * n).as<const u8>(), n * 4,
+            bar);
+  }
+  syncThreads(); // shows the barrier to all
+  gridDepWait(); // `out` is read by the launch before
+  mbarWait(bar, 0);
+  float sum = 0;
+  for (u32 i = laneId(); i < n; i += 32)
+    sum += row[i];
+  for (u32 step = 16; step > 0; step /= 2)
+    sum += shflXor(sum, step);
+  if (threadIdX() == 0)
+    out[blockIdX()] = sum;
+}
+
+TEST(CudaGraph, ExampleOfTheDocs) {
+  constexpr u32 rows = 6, n = 64;
+  std::vector<float> values;
+  for (u32 i = 0; i < rows * n; ++i)
+    values.push_back(float(i % 13));
+  for (u64 seed = 1; seed <= seeds; ++seed) {
+    Emulator emu({.seed = seed, .residentBlocks = 4});
+    auto in = emu.input("in", values);
+    auto out = emu.scratch<float>("out", rows);
+    auto total = emu.scratch<float>("total", 1);
+    auto a = emu.launch("a", {rows}, {32}, 128 + 4 * n,
+                        [=] { rowSums(in, out, n); });
+    emu.launch("b", {1}, {32}, 0,
+               [=] {
+                 gridDepWait();
+                 float sum = laneId() < rows ? float(out[laneId()]) : 0;
+                 for (u32 step = 16; step > 0; step /= 2)
+                   sum += shflXor(sum, step);
+                 if (laneId() == 0)
+                   *total = sum;
+               },
+               {{a, Edge::Programmatic}});
+    Result result = emu.run();
+    ASSERT_TRUE(result.ok()) << result.text();
+    float want = 0;
+    for (float value : values)
+      want += value;
+    EXPECT_EQ(total.raw()[0], want);
+  }
+}
+
 TEST(CudaGraph, MistakesOfTheHost) {
   Emulator emu;
   emu.launch("wide", {1}, {2048}, 0, [] {});

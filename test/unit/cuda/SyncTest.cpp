@@ -230,6 +230,40 @@ TEST(CudaSync, Counters) {
   }
 }
 
+/// A histogram in shared memory; `first` and `second` are its barriers.
+Result histogram(u64 seed, bool first, bool second) {
+  Emulator emu({.seed = seed});
+  auto out = emu.scratch<u32>("out", 9);
+  emu.launch("kernel", {1}, {64}, 64, [=] {
+    auto bins = dynamicShared().as<u32>();
+    if (threadIdX() < 9)
+      bins[threadIdX()] = 0;
+    if (first)
+      syncThreads();
+    atomAddShared(bins + threadIdX() % 8, 1);
+    atomMaxShared(bins + 8, threadIdX());
+    if (second)
+      syncThreads();
+    if (threadIdX() < 9)
+      out[threadIdX()] = bins[threadIdX()];
+  });
+  Result result = emu.run();
+  if (result.ok()) {
+    EXPECT_EQ(contents(out, 9), (std::vector<u32>{8, 8, 8, 8, 8, 8, 8, 8, 63}));
+  }
+  return result;
+}
+
+TEST(CudaSync, SharedAtomics) {
+  for (u64 seed = 1; seed <= seeds; ++seed) {
+    Result good = histogram(seed, true, true);
+    EXPECT_TRUE(good.ok()) << good.text();
+    EXPECT_FALSE(histogram(seed, false, true).ok()) << "zeros too late";
+    EXPECT_TRUE(histogram(seed, true, false).has(FaultKind::Race))
+        << "read too early";
+  }
+}
+
 TEST(CudaSync, LastBlockReduces) {
   for (u64 seed = 1; seed <= seeds; ++seed) {
     Emulator emu({.seed = seed});

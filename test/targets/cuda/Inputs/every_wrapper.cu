@@ -46,6 +46,8 @@ DSV4_DEVICE void copies(Global<u32> g, Shared<u8> s) {
   Shared<u64> bar = (s + 1024).as<u64>();
   mbarInit(bar, 1);
   mbarArrive(bar);
+  atomAddShared(s.as<u32>(), atomMaxShared(s.as<u32>() + 1, 3));
+  atomAddRelaxed(g.raw() + 7, 1);
 #if DSV4_HAS_BULK
   fenceMbarInit();
   fenceProxyAsync();

@@ -82,8 +82,7 @@ void Gate::memory() {
     say("spills: " + Twine(function.spillStoreBytes.value_or(0)) +
         " bytes stored and " + Twine(function.spillLoadBytes.value_or(0)) +
         " loaded, expected none");
-  uint64_t local =
-      mix.of(SassClass::LocalLoad) + mix.of(SassClass::LocalStore);
+  uint64_t local = mix.of(SassClass::LocalLoad) + mix.of(SassClass::LocalStore);
   if (local && !limits.allowLocal && !(limits.allowSpills && spilled))
     say(Twine(local) + " loads and stores of local memory, expected none");
   if (function.frameBytes && !limits.allowLocal && !limits.allowSpills)

@@ -37,7 +37,7 @@ enum Attribute : uint8_t {
 struct Section {
   StringRef name, data; // data is empty for sections without bytes
   uint32_t type = 0, link = 0, info = 0;
-  uint64_t offset = 0, size = 0;
+  uint64_t flags = 0, offset = 0, size = 0;
 };
 
 struct Symbol {
@@ -121,6 +121,7 @@ Error Reader::readSections() {
     StringRef header = file.substr(offset + 64ull * i, 64);
     Section one;
     one.type = u32(header.substr(4));
+    one.flags = u64(header.substr(8));
     one.offset = u64(header.substr(24));
     one.size = u64(header.substr(32));
     one.link = u32(header.substr(40));
@@ -185,6 +186,8 @@ Error Reader::readCode(const Symbol &symbol, CubinFunction &function) {
     return bad("function '" + symbol.name + "' lies in section " +
                Twine(symbol.section) + ", there are " + Twine(sections.size()));
   StringRef text = sections[symbol.section].data;
+  // Before CUDA 13 the flags of the section hold it, since then an attribute.
+  function.barriers = sections[symbol.section].flags >> 20 & 0x7f;
   if (symbol.value > text.size() || text.size() - symbol.value < symbol.size ||
       symbol.size % 16 != 0)
     return bad("function '" + symbol.name + "' (" + Twine(symbol.size) +

@@ -103,11 +103,10 @@ Expected<LinkedCubin> JitLinker::link(StringRef name,
     return target.takeError();
   if (std::pair(int(versionMajor), int(versionMinor)) <
       std::pair((*target)->nvrtcMajor, (*target)->nvrtcMinor))
-    return createStringError(arch + " needs nvJitLink " +
-                             Twine((*target)->nvrtcMajor) + "." +
-                             Twine((*target)->nvrtcMinor) +
-                             " or newer, found " + version() + " ('" + file +
-                             "')");
+    return createStringError(
+        arch + " needs nvJitLink " + Twine((*target)->nvrtcMajor) + "." +
+        Twine((*target)->nvrtcMinor) + " or newer, found " + version() + " ('" +
+        file + "')");
   std::string archOption = "-arch=" + arch.str();
   const char *options[] = {archOption.c_str(), "-verbose"};
   Link link = nullptr;

@@ -187,8 +187,8 @@ std::optional<CompileResult> KernelCache::find(StringRef key) {
 
 Error KernelCache::store(StringRef key, const CompileResult &result) {
   // For this user alone: whoever can write here decides what runs.
-  if (std::error_code error = fs::create_directories(
-          options.folder, true, fs::owner_all))
+  if (std::error_code error =
+          fs::create_directories(options.folder, true, fs::owner_all))
     return createStringError(error, "cannot make the kernel cache '" +
                                         options.folder +
                                         "': " + error.message());

@@ -139,15 +139,16 @@ void addToolkits(std::vector<std::string> &toolkits) {
   }
 }
 
-/// Prefixes of Python: the environment of the executable's own build folder
-/// (build/bin/tool, build/test/unit/tests: build/venv), the active one, and
-/// the one of python3 on PATH, whose own name (not what it links to) lies in
-/// its environment.
+/// Prefixes of Python: the environment of the project's build (above build/bin
+/// and build/test/unit; other build folders lie beside build/), the active one,
+/// and the one of python3 on PATH, whose own name (not what it links to) lies
+/// in its environment.
 void addPythons(std::vector<std::string> &sites) {
   std::string self = fs::getMainExecutable(nullptr, nullptr);
   for (int up = 0; up < 4 && !self.empty(); ++up) {
     self = path::parent_path(self).str();
     addSites(join(self, "venv"), sites);
+    addSites(join(self, "build/venv"), sites);
   }
   if (auto active = sys::Process::GetEnv("VIRTUAL_ENV"))
     addSites(*active, sites);

@@ -24,7 +24,8 @@ protected:
   void SetUp() override {
     std::string name = testing::TempDir() + "/dsv4-cache-XXXXXX";
     options.folder = mkdtemp(name.data());
-    request.source = "#include \"h.h\"\n__global__ void k(float *x) { *x = V; }";
+    request.source =
+        "#include \"h.h\"\n__global__ void k(float *x) { *x = V; }";
     request.headers["h.h"] = "#define V 1.0f\n";
     request.arch = "sm_90a";
     request.nameExpressions = {"k"};
@@ -128,8 +129,8 @@ TEST_F(CacheTest, DamagedAndForeignFilesAreCompiledAgain) {
   }
   // A sound entry under another's name.
   request.source += "\n";
-  fs::path other =
-      fs::path(options.folder) / (KernelCache::keyOf(request, nvrtc) + ".kernel");
+  fs::path other = fs::path(options.folder) /
+                   (KernelCache::keyOf(request, nvrtc) + ".kernel");
   fs::copy_file(file, other);
   KernelCache foreign(options);
   get(foreign, nvrtc);
@@ -188,7 +189,8 @@ TEST_F(CacheTest, OffAndUnwritableStillCompile) {
 
 TEST_F(CacheTest, ProcessesShareAFolder) {
   DSV4_NEEDS_NVRTC();
-  std::string expected = get(*std::make_unique<KernelCache>(options), nvrtc).cubin;
+  std::string expected =
+      get(*std::make_unique<KernelCache>(options), nvrtc).cubin;
   for (const fs::path &file : files())
     fs::remove(file);
   std::vector<pid_t> children;
@@ -199,8 +201,8 @@ TEST_F(CacheTest, ProcessesShareAFolder) {
       for (int round = 0; round < 5; ++round) {
         KernelCache cache(options);
         auto result = cache.compile(nvrtc, request);
-        good &= result && result->cubin == expected &&
-                cache.counts().damaged == 0;
+        good &=
+            result && result->cubin == expected && cache.counts().damaged == 0;
         if (!result)
           llvm::consumeError(result.takeError());
         // One of them makes the others compile and write again.

@@ -124,9 +124,8 @@ TEST_P(GatesTest, LocalMemoryAndSpills) {
   // Without a log the instructions still tell.
   for (CubinFunction &function : cubin.functions)
     function.spillStoreBytes = function.spillLoadBytes = std::nullopt;
-  EXPECT_THAT(
-      judge(cubin, "spill", limits),
-      testing::Contains(HasSubstr("loads and stores of local memory")));
+  EXPECT_THAT(judge(cubin, "spill", limits),
+              testing::Contains(HasSubstr("loads and stores of local memory")));
   limits.allowLocal = limits.allowSpills = true;
   EXPECT_THAT(judge(cubin, "locals", limits), IsEmpty());
   EXPECT_THAT(judge(cubin, "spill", limits), IsEmpty());

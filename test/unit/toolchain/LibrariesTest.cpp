@@ -57,10 +57,11 @@ TEST_F(LibrariesTest, HomeBeforeToolkitBeforePackages) {
   search.homes = {folder / "home"};
   search.toolkits = {folder / "toolkit", folder / "absent"};
   search.sitePackages = {folder / "site"};
-  EXPECT_THAT(found(), ElementsAre("home/lib64/libnvrtc.so.12",
-                                   "toolkit/lib64/libnvrtc.so.13",
-                                   "site/nvidia/cu13/lib/libnvrtc.so.13",
-                                   "site/nvidia/cuda_nvrtc/lib/libnvrtc.so.12"));
+  EXPECT_THAT(found(),
+              ElementsAre("home/lib64/libnvrtc.so.12",
+                          "toolkit/lib64/libnvrtc.so.13",
+                          "site/nvidia/cu13/lib/libnvrtc.so.13",
+                          "site/nvidia/cuda_nvrtc/lib/libnvrtc.so.12"));
 }
 
 TEST_F(LibrariesTest, AFolderGivenByHandIsTheOnlyOne) {
@@ -98,8 +99,9 @@ TEST_F(LibrariesTest, UnusableFilesAreNamed) {
   search.folder = folder / "given";
   auto nvrtc = NvrtcCompiler::load(search);
   ASSERT_FALSE(bool(nvrtc));
-  EXPECT_THAT(llvm::toString(nvrtc.takeError()),
-              AllOf(HasSubstr("rejected '" + file), HasSubstr("file too short")));
+  EXPECT_THAT(
+      llvm::toString(nvrtc.takeError()),
+      AllOf(HasSubstr("rejected '" + file), HasSubstr("file too short")));
   // Some other library of this system by that name.
   std::filesystem::remove(file);
   std::filesystem::create_symlink("/lib/x86_64-linux-gnu/libm.so.6", file);
@@ -149,7 +151,8 @@ TEST(JitLinker, AssemblesPtxForEveryTarget) {
               1u);
     EXPECT_EQ(linked->resources.size(), 1u) << linked->log;
   }
-  for (const char *text : {"no ptx", ".version 8.0\n.target sm_90a\n.nothing"}) {
+  for (const char *text :
+       {"no ptx", ".version 8.0\n.target sm_90a\n.nothing"}) {
     auto bad = linker->link("broken", {text}, "sm_90a");
     ASSERT_FALSE(bool(bad));
     EXPECT_THAT(llvm::toString(bad.takeError()),

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Two kernels with properties that cubin-report must name.
 extern "C" __global__ void __launch_bounds__(128)
     sums(const float *x, float *y, int n) {

@@ -4,7 +4,9 @@
 # The lit suite: every .mlir and .test file below test/. Tools are taken from
 # build/bin and from LLVM's own folder; nothing else is searched.
 
+import glob
 import os
+import shutil
 import subprocess
 
 import lit.formats
@@ -37,6 +39,17 @@ def importable(module):
                           capture_output=True).returncode == 0
 
 
+def has_nvrtc():
+    """Where the search of the project must find it: asked of the file system,
+    so that a search which finds nothing fails tests instead of skipping them."""
+    venv = os.path.join(config.dsv4_source_dir, "build", "venv")
+    places = [os.path.join(venv, "lib", "python3*", "site-packages", "nvidia",
+                           "*", "lib"),
+              "/usr/local/cuda*/lib64"]
+    return any(glob.glob(os.path.join(place, "libnvrtc.so*"))
+               for place in places)
+
+
 def cpu_flags():
     try:
         with open("/proc/cpuinfo") as info:
@@ -66,5 +79,7 @@ features = {
     "sanitizers": bool(config.dsv4_sanitize),
     "numpy": importable("numpy"),
     "tokenizers": importable("tokenizers"),
+    "nvcc": shutil.which("nvcc") is not None,
+    "nvrtc": has_nvrtc(),
 }
 config.available_features.update(f for f, there in features.items() if there)

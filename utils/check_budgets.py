@@ -15,7 +15,9 @@ import tree
 # suffix: (warn, fail) lines of a file
 FILE_BUDGETS = {
     ".h": (600, 1000), ".cpp": (600, 1000), ".c": (600, 1000),
+    ".cuh": (600, 1000), ".cu": (600, 1000),
     ".S": (600, 1000), ".py": (600, 1000), ".sh": (600, 1000),
+    ".cuh": (600, 1000), ".cu": (600, 1000),
     ".td": (700, 1000), ".mlir": (500, 800), ".test": (500, 800),
 }
 FUNCTION_BUDGET = (60, 120)
@@ -97,7 +99,7 @@ def check(root):
         text = tree.read(root, name)
         compare(name, text.count("\n"), FILE_BUDGETS[suffix], "file", warnings,
                 errors)
-        if suffix in (".h", ".cpp", ".c"):
+        if suffix in (".h", ".cpp", ".c", ".cuh", ".cu"):
             functions = cpp_functions(text)
         elif suffix == ".py":
             functions = python_functions(text)
@@ -117,11 +119,17 @@ CASES = [
         "t.cpp": "static const char *t[] = {\n" + '"{",\n' * 200 + "};\n",
     }, None),
     ("a long file", {"a.h": "int a;\n" * 1001}, "file has 1001 lines"),
+    ("a long kernel", {"a.cuh": "__device__ void f() {\n" + LONG_BODY + "}\n"},
+     "a.cuh:1: function has 132 lines"),
     ("a long lit file", {"a.mlir": "//\n" * 801}, "file has 801 lines"),
     ("a long function", {
         "a.cpp": "namespace n {\nint A::f(int x) const {\n" + LONG_BODY
                  + "}\n}\n",
     }, "a.cpp:2: function has 132 lines"),
+    ("a long device function", {
+        "a.cuh": "template <int n> DSV4_DEVICE void f() {\n" + LONG_BODY
+                 + "}\n",
+    }, "a.cuh:1: function has 132 lines"),
     ("braces in strings and comments do not count", {
         "a.cpp": 'void f() { // {\n  g("{", \'{\'); /* { */\n}\n'
                  "void h() {\n" + LONG_BODY + "}\n",

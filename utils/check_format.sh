@@ -14,12 +14,14 @@ tool=/usr/lib/llvm-22/bin/clang-format
 
 list_files() {
   if [ -e .git ]; then
-    git ls-files -z -- '*.h' '*.cpp' '*.c' | grep -zv '^samples/' | while
+    git ls-files -z -- '*.h' '*.cpp' '*.c' '*.cuh' '*.cu' |
+      grep -zv '^samples/' | while
       IFS= read -r -d '' file; do [ -f "$file" ] && printf '%s\0' "$file"
     done
   else
     find . -path './build*' -prune -o -path ./samples -prune -o \
-      \( -name '*.h' -o -name '*.cpp' -o -name '*.c' \) -print0
+      \( -name '*.h' -o -name '*.cpp' -o -name '*.c' -o -name '*.cuh' \
+      -o -name '*.cu' \) -print0
   fi
 }
 

@@ -32,6 +32,15 @@ LAYERS = {
     "targets/common": FREE + IR + ["dialects/qfmt", "dialects/kern", "toml++"],
     "targets/cpu": FREE + IR + ["dialects/qfmt", "dialects/kern",
                                 "targets/common"],
+    # Device code is freestanding: NVRTC compiles it without an include folder.
+    "targets/cuda/device": [],
+    # Runs device code on the CPU; no MLIR and no LLVM.
+    "targets/cuda/emulation": ["targets/cuda/device"],
+    # No kern here: the toolchain knows CUDA and files, not programs.
+    "targets/cuda/toolchain": FREE + ["llvm", "targets/common",
+                                      "targets/cuda/CudaTarget.h"],
+    "targets/cuda": FREE + IR + ["dialects/qfmt", "dialects/kern",
+                                 "targets/common", "targets/cuda"],
     # The compiler sees the runtime only through formats that both sides share
     # and the tokenizer's compiled form.
     "compiler": FREE + IR + ["dialects", "targets", "compiler", "lld",
@@ -39,8 +48,7 @@ LAYERS = {
                              "runtime/core/payload_format.h", "runtime/text"],
     # Measures on the runtime's own workers, beside the machine's limits.
     "compiler/tune": FREE + IR + ["targets", "compiler/tune",
-                                  "compiler/link/AtomicFile.h", "runtime/base",
-                                  "runtime/core/ceiling.h"],
+                                  "runtime/base", "runtime/core/ceiling.h"],
     "compiler/tools": FREE + IR + ["dialects", "targets", "compiler", "CLI",
                                    "nlohmann", "runtime/text", "runtime/base",
                                    "runtime/core/ceiling.h"],
@@ -81,6 +89,8 @@ def judge(layer, kind, target):
     third = next((t for t in THIRD_PARTY if under(target, t)), None)
     allowed = LAYERS[layer]
     if third is None and kind == "<":
+        if layer == "targets/cuda/device":
+            return f"device code is freestanding, without <{target}>"
         if layer.startswith("runtime") and target in RUNTIME_FORBIDDEN:
             return (f"<{target}> needs the C++ library or memory at run time, "
                     "which the runtime does without")
@@ -148,9 +158,20 @@ CASES = [
     ("dsv4 and kern do not know each other", {
         "dialects/dsv4/IR/D.td": 'include "dialects/kern/IR/K.td"\n',
     }, "layer dialects/dsv4 may not include dialects/kern"),
+    ("device code sees device code alone", {
+        "targets/cuda/device/a.cuh": '#include "targets/cuda/device/b.h"\n'
+                                     '#include "runtime/numerics/formats.h"\n',
+    }, "layer targets/cuda/device may not include runtime/numerics"),
     ("targets never see dsv4", {
         "targets/cpu/a.cpp": '#include "dialects/dsv4/IR/D.h"\n',
     }, "layer targets/cpu may not include dialects/dsv4"),
+    ("device code is freestanding", {
+        "targets/cuda/device/a.cuh": "#include <stdint.h>\n",
+    }, "device code is freestanding, without <stdint.h>"),
+    ("device code does not know the emulator", {
+        "targets/cuda/device/a.h":
+            '#include "targets/cuda/emulation/Emulator.h"\n',
+    }, "layer targets/cuda/device may not include targets/cuda/emulation"),
     ("nobody includes the tools", {
         "compiler/link/a.cpp": '#include "compiler/tools/t.h"\n',
     }, "nobody may include compiler/tools"),

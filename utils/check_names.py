@@ -14,7 +14,7 @@ import tree
 
 SPDX = ["SPDX-FileCopyrightText: dsv4c authors",
         "SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception"]
-SPDX_SUFFIXES = (".h", ".cpp", ".c", ".td", ".S", ".py", ".sh")
+SPDX_SUFFIXES = (".h", ".cpp", ".c", ".cuh", ".cu", ".td", ".S", ".py", ".sh")
 TEXT_SUFFIXES = SPDX_SUFFIXES + (
     ".md", ".txt", ".cmake", ".json", ".in", ".toml", ".mlir", ".test", ".yml",
     "run")
@@ -91,7 +91,7 @@ def check_header(name, text, errors):
     head = text[:600]
     if not all(line in head for line in SPDX):
         errors.append(f"{name}:1: expected the two SPDX lines in the header")
-    if name.endswith(".h"):
+    if name.endswith((".h", ".cuh")):
         guard = "DSV4_" + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
         if f"#ifndef {guard}\n" not in text:
             errors.append(f"{name}:1: expected the header guard {guard}")
@@ -144,6 +144,9 @@ CASES = [
     ("a wrong header guard", {
         "a/b.h": HEAD + "#ifndef B_H\n",
     }, "expected the header guard DSV4_A_B_H"),
+    ("a wrong header guard of device code", {
+        "a/b.cuh": HEAD + "#ifndef DSV4_A_B_H\n",
+    }, "expected the header guard DSV4_A_B_CUH"),
     ("unfinished work", {"a.cpp": HEAD + "// TO" "DO: later\n"},
      "a.cpp:3: found 'TO" "DO'"),
     ("a path of one machine", {"a.md": "see /ro" "ot/x\n"},

@@ -9,7 +9,8 @@
 #
 #   utils/install-deps.sh               packages for building
 #   utils/install-deps.sh --test        also build/venv with the Python packages
-#                                       that some tests compare against
+#                                       that some tests compare against, and
+#                                       CUDA's compiler libraries
 #   utils/install-deps.sh --sanitizers  also what the asan and tsan presets need
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -22,7 +23,10 @@ PACKAGES=(
   libgtest-dev libgmock-dev libbenchmark-dev
   zlib1g-dev libzstd-dev libxml2-dev
 )
-PYTHON_PACKAGES=(numpy==2.4.6 ml_dtypes==0.6.0 tokenizers==0.23.3)
+# NVRTC and nvJitLink compile GPU kernels in tests; they need no GPU. The oldest
+# release of CUDA 13, because PTX of a newer one needs a newer driver.
+PYTHON_PACKAGES=(numpy==2.4.6 ml_dtypes==0.6.0 tokenizers==0.23.3
+  nvidia-cuda-nvrtc==13.0.88 nvidia-nvjitlink==13.0.88)
 
 want_test=0
 for arg in "$@"; do
@@ -93,7 +97,7 @@ install_python_packages() {
     echo "${PYTHON_PACKAGES[*]}" >"$stamp"
   else
     echo "install-deps: PyPI is not reachable; without ${PYTHON_PACKAGES[*]}" \
-      "the tests that compare against them are skipped" >&2
+      "the tests that need them are skipped" >&2
   fi
 }
 

@@ -6,9 +6,9 @@
 #include "compiler/driver/Facts.h"
 
 #include "compiler/driver/Driver.h"
-#include "compiler/link/AtomicFile.h"
 #include "compiler/pipeline/PlanReport.h"
 #include "runtime/abi/program.h"
+#include "targets/common/AtomicFile.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"

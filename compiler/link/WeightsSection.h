@@ -16,8 +16,8 @@
 #ifndef DSV4_COMPILER_LINK_WEIGHTSSECTION_H
 #define DSV4_COMPILER_LINK_WEIGHTSSECTION_H
 
-#include "compiler/link/AtomicFile.h"
-#include "compiler/link/Sha256.h"
+#include "targets/common/AtomicFile.h"
+#include "targets/common/Sha256.h"
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"

@@ -8,7 +8,7 @@
 #ifndef DSV4_COMPILER_SYNTH_OUTPUTFOLDER_H
 #define DSV4_COMPILER_SYNTH_OUTPUTFOLDER_H
 
-#include "compiler/link/AtomicFile.h"
+#include "targets/common/AtomicFile.h"
 
 #include <vector>
 

@@ -7,9 +7,9 @@
 #include "compiler/synth/SyntheticCheckpoint.h"
 
 #include "compiler/import/TokenizerImport.h"
-#include "compiler/link/AtomicFile.h"
 #include "compiler/synth/OutputFolder.h"
 #include "compiler/synth/SyntheticValues.h"
+#include "targets/common/AtomicFile.h"
 
 #include "nlohmann/json.hpp"
 #include "llvm/ADT/STLExtras.h"

@@ -5,8 +5,8 @@
 
 #include "compiler/tune/Tune.h"
 
-#include "compiler/link/AtomicFile.h"
 #include "runtime/core/ceiling.h"
+#include "targets/common/AtomicFile.h"
 #include "targets/common/TileConfigs.h"
 
 #include "llvm/Support/FileSystem.h"

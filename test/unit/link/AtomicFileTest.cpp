@@ -3,7 +3,7 @@
 //
 // A file appears whole or not at all, whatever goes wrong.
 
-#include "compiler/link/AtomicFile.h"
+#include "targets/common/AtomicFile.h"
 
 #include "compiler/link/WeightsSection.h"
 #include "test/unit/link/LinkTestSupport.h"

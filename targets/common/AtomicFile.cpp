@@ -3,7 +3,7 @@
 //
 // Temporary name, write, fsync, rename.
 
-#include "compiler/link/AtomicFile.h"
+#include "targets/common/AtomicFile.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Signals.h"

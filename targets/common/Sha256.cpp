@@ -4,7 +4,7 @@
 // The compression function of FIPS 180-4 in terms of sha256rnds2 (two rounds),
 // sha256msg1 and sha256msg2 (the message schedule, four words at a time).
 
-#include "compiler/link/Sha256.h"
+#include "targets/common/Sha256.h"
 
 #include <cstring>
 #include <string>

@@ -5,8 +5,8 @@
 // x86-64 where this CPU has them, else LLVM's portable code. LLVM's alone would
 // make hashing the slowest part of writing 160 GB of weights.
 
-#ifndef DSV4_COMPILER_LINK_SHA256_H
-#define DSV4_COMPILER_LINK_SHA256_H
+#ifndef DSV4_TARGETS_COMMON_SHA256_H
+#define DSV4_TARGETS_COMMON_SHA256_H
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/SHA256.h"
@@ -35,4 +35,4 @@ private:
 
 } // namespace dsv4
 
-#endif // DSV4_COMPILER_LINK_SHA256_H
+#endif // DSV4_TARGETS_COMMON_SHA256_H

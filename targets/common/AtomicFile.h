@@ -5,8 +5,8 @@
 // under a temporary name in the same folder, which goes away on error, on a
 // signal (Ctrl-C) and on destruction without commit().
 
-#ifndef DSV4_COMPILER_LINK_ATOMICFILE_H
-#define DSV4_COMPILER_LINK_ATOMICFILE_H
+#ifndef DSV4_TARGETS_COMMON_ATOMICFILE_H
+#define DSV4_TARGETS_COMMON_ATOMICFILE_H
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -59,4 +59,4 @@ private:
 
 } // namespace dsv4
 
-#endif // DSV4_COMPILER_LINK_ATOMICFILE_H
+#endif // DSV4_TARGETS_COMMON_ATOMICFILE_H

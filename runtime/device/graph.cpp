@@ -96,17 +96,23 @@ Status Graph::addCopy(GraphHandle graph, const dsv4_cuda_node &node,
   }
   copy.widthInBytes = bytes;
   copy.height = copy.depth = 1;
-  DSV4_CUDA_TRY(
-      *api, graphAddMemcpyNode(&handle, graph, nullptr, 0, &copy, with.context),
-      "cannot add %s to graph %s", node.name, table->name);
+  DSV4_CUDA_TRY(*api,
+                graphAddMemcpyNode(&handle, graph, nullptr, 0, &copy,
+                                   with.device->context()),
+                "cannot add %s to graph %s", node.name, table->name);
   return okStatus();
 }
 
+// The first capability that starts a kernel early. Before it, a programmatic
+// edge is a full one, which is always right.
+static constexpr int earlyStart = 90;
+
 Status Graph::addEdges(GraphHandle graph) {
+  bool isEarly = with.device->info().capability >= earlyStart;
   for (int64_t i = 0; i < table->num_edges; ++i) {
     const dsv4_cuda_edge &edge = with.program->edges[table->first_edge + i];
     EdgeData data = {};
-    if (edge.kind == DSV4_CUDA_PROGRAMMATIC) {
+    if (isEarly && edge.kind == DSV4_CUDA_PROGRAMMATIC) {
       data.type = EdgeProgrammatic;
       data.fromPort = PortProgrammatic;
     }

@@ -10,6 +10,7 @@
 #define DSV4_RUNTIME_DEVICE_GRAPH_H
 
 #include "runtime/abi/cuda_program.h"
+#include "runtime/device/device.h"
 #include "runtime/device/device_memory.h"
 #include "runtime/device/module.h"
 
@@ -21,7 +22,7 @@ struct GraphParts {
   const DevicePlan *plan = nullptr;
   const DeviceMemory *memory = nullptr;
   const LoadedModule *module = nullptr;
-  Context context = nullptr;
+  const Device *device = nullptr;
   GraphNode *room = nullptr; // for the nodes of the largest graph
 };
 

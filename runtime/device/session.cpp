@@ -60,7 +60,7 @@ Status Session::takeRoom() {
 }
 
 Status Session::buildGraphs() {
-  GraphParts parts = {root, &plan, &memory, &module, gpu.context(), nodes};
+  GraphParts parts = {root, &plan, &memory, &module, &gpu, nodes};
   for (int64_t i = 0; i < root->num_graphs; ++i)
     DSV4_RETURN_IF_ERROR(graphs[i].build(driver, parts, i));
   return okStatus();

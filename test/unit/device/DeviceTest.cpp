@@ -177,8 +177,14 @@ TEST_F(PlanTest, SizesThatCannotBeAreRefused) {
               {"more than any machine has"});
   expectError(planDevice(root, 1000, int64_t(1) << 53, plan), Code::OutOfMemory,
               {"more than any machine has"});
+  // Would wrap around behind the weights.
+  expectError(planDevice(root, 100, (int64_t(1) << 56) - 1, plan),
+              Code::OutOfMemory, {"more than any machine has"});
   program.parts[TestProgram::State].bytes.per_block = int64_t(1) << 40;
+  program.parts[TestProgram::Buffers].bytes.per_block = int64_t(1) << 40;
   root = program.root();
+  expectError(planDevice(root, maxBlocks * DSV4_CONTEXT_BLOCK, 1, plan),
+              Code::OutOfMemory, {"more than any machine has"});
   expectError(planDevice(root, 1000, 1 << 20, plan), Code::OutOfMemory,
               {"--context"});
 }

@@ -182,6 +182,8 @@ EXPORT Result cuMemHostRegister_v2(void *host, size_t bytes, uint32_t flags) {
     return NotSupported;
   if (uintptr_t(host) % 4096 || bytes % 4096)
     return m.misused("cuMemHostRegister: no whole pages");
+  if (!(flags & HostRegisterReadOnly)) // all that is registered is a file
+    return m.misused("cuMemHostRegister: a read-only file for writing");
   return m.allocate(Block::Registered, bytes, host, address);
 }
 

@@ -43,6 +43,8 @@ public:
   virtual const void *params() const = 0;
   virtual uint32_t gridX() const = 0;
   virtual uint32_t gridY() const = 0;
+  virtual uint32_t blockX() const = 0;
+  virtual uint32_t sharedBytes() const = 0; // dynamic
   /// The bytes behind an address. Out of bounds or freed: the launch fails as
   /// on a GPU. Accesses of nodes without a dependency are reported.
   virtual void *read(Address address, size_t bytes) = 0;

@@ -59,6 +59,8 @@ EXPORT Result cuGraphAddKernelNode_v2(GraphNode *handle, GraphHandle graph,
   node.params.assign(params, params + function->params);
   node.gridX = p->gridX;
   node.gridY = p->gridY;
+  node.blockX = p->blockX;
+  node.sharedBytes = p->sharedBytes;
   return addNode(m, graph, handle, node);
 }
 
@@ -99,6 +101,8 @@ Result addEdge(Machine &m, FakeGraph &graph, GraphNode from, GraphNode to,
   if (data.toPort || data.type > EdgeProgrammatic ||
       (data.fromPort == PortProgrammatic) != edge.isProgrammatic)
     return m.misused("an edge of an unknown kind");
+  if (edge.isProgrammatic && m.set.capability < 90)
+    return m.misused("a programmatic edge before sm_90", NotSupported);
   for (uint8_t byte : data.reserved)
     if (byte)
       return m.misused("an edge with reserved bytes set");

@@ -47,7 +47,7 @@ struct FakeNode {
   std::string name;
   FakeFunction *function = nullptr; // null: a copy or a memset
   std::vector<uint8_t> params = {};
-  uint32_t gridX = 0, gridY = 0;
+  uint32_t gridX = 0, gridY = 0, blockX = 0, sharedBytes = 0;
   Address from = 0, to = 0; // of a copy; to alone of a memset
   size_t bytes = 0;
   int value = -1; // of a memset

@@ -49,6 +49,8 @@ public:
   const void *params() const override { return node.params.data(); }
   uint32_t gridX() const override { return node.gridX; }
   uint32_t gridY() const override { return node.gridY; }
+  uint32_t blockX() const override { return node.blockX; }
+  uint32_t sharedBytes() const override { return node.sharedBytes; }
   void *read(Address address, size_t bytes) override {
     return access(address, bytes, false);
   }

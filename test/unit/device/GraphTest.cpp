@@ -62,6 +62,21 @@ TEST_F(GraphTest, GridsAreThoseOfTheLargestStep) {
   EXPECT_EQ(seen, (std::vector<uint32_t>{26, 1, 26, 2, 26, 3}));
 }
 
+TEST_F(GraphTest, BlocksAreThoseOfTheKernel) {
+  static std::vector<uint32_t> seen;
+  seen.clear();
+  for (const char *name : {"scale", "combine", "finish"})
+    fake->setKernel(name, {nullptr,
+                           [](KernelCall &call) {
+                             seen.push_back(call.blockX());
+                             seen.push_back(call.sharedBytes());
+                           },
+                           true});
+  ASSERT_TRUE(open().isOk());
+  ASSERT_TRUE(session.run(0).isOk());
+  EXPECT_EQ(seen, (std::vector<uint32_t>{256, 0, 384, 200000, 128, 0}));
+}
+
 TEST_F(GraphTest, NothingIsInstantiatedAgain) {
   ASSERT_TRUE(open().isOk());
   size_t before = fake->calls().size();
@@ -72,6 +87,103 @@ TEST_F(GraphTest, NothingIsInstantiatedAgain) {
                 fake->calls()[i] == "cuStreamSynchronize")
         << fake->calls()[i];
   EXPECT_EQ(fake->calls().size(), before + 10);
+}
+
+TEST_F(GraphTest, TheFirstStepTakesNoMemory) {
+  ASSERT_TRUE(open().isOk());
+  int uploads = 0;
+  for (const std::string &call : fake->calls())
+    uploads += call == "cuGraphUpload";
+  EXPECT_EQ(uploads, 2);
+}
+
+/// The parts without a session.
+class PartsTest : public GraphTest {
+protected:
+  void SetUp() override {
+    GraphTest::SetUp();
+    root = program.root();
+    ASSERT_TRUE(driver.open(fakeLibrary).isOk());
+    ASSERT_TRUE(device.open(driver, 0).isOk());
+    ASSERT_TRUE(planDevice(root, 1000, 1, plan).isOk());
+  }
+  void TearDown() override {
+    device.close();
+    GraphTest::TearDown();
+  }
+  Status load() {
+    return module.load(driver, root, 0, device.info(), functions);
+  }
+  Status reserve() {
+    return memory.reserve(driver, root, plan, program.weights(),
+                          program.weightBytes());
+  }
+  Status build() {
+    return graph.build(driver, {&root, &plan, &memory, &module, &device, nodes},
+                       0);
+  }
+  /// Each call of `action` fails once; nothing more is held then than before.
+  template <typename Action, typename Undo>
+  void failEach(Action action, Undo undo) {
+    std::vector<std::string> before = fake->leaks();
+    for (size_t n = 1; n < 100; ++n) {
+      size_t made = fake->calls().size();
+      fake->failCall(int64_t(n), LaunchFailed);
+      Status status = action();
+      if (fake->calls().size() - made < n) {
+        fake->failCall(0, Success);
+        EXPECT_TRUE(status.isOk()) << status.message;
+        EXPECT_GT(n, 3u);
+        return;
+      }
+      if (status.isOk())
+        undo(); // of something that need not work
+      EXPECT_EQ(fake->leaks(), before) << n << ": " << fake->calls().back();
+    }
+    ADD_FAILURE() << "it fails without a call that fails";
+  }
+  Driver driver;
+  Device device;
+  DevicePlan plan;
+  Function functions[3];
+  LoadedModule module;
+  DeviceMemory memory;
+  GraphNode nodes[5];
+  Graph graph;
+};
+
+TEST_F(PartsTest, HoldNothingAfterAnError) {
+  failEach([this] { return load(); }, [this] { module.unload(); });
+  failEach([this] { return reserve(); }, [this] { memory.release(); });
+  failEach([this] { return build(); }, [this] { graph.close(); });
+  graph.close();
+  memory.release();
+  module.unload();
+}
+
+/// Offsets grow with the context: that of the state is 100 + 32 * 8 blocks.
+TEST_F(PartsTest, OperandsFollowTheContext) {
+  ASSERT_TRUE(load().isOk());
+  ASSERT_TRUE(reserve().isOk());
+  ASSERT_TRUE(build().isOk());
+  ASSERT_TRUE(graph.launch().isOk());
+  ASSERT_TRUE(memory.wait().isOk());
+  EXPECT_EQ(*fake->peek(memory.address(TestProgram::State, 100)), 0);
+  EXPECT_EQ(*fake->peek(memory.address(TestProgram::State, 100 + 256)), 1);
+  graph.close();
+  memory.release();
+  module.unload();
+}
+
+TEST_F(PartsTest, CloseWaitsForTheGpu) {
+  ASSERT_TRUE(load().isOk());
+  ASSERT_TRUE(reserve().isOk());
+  ASSERT_TRUE(build().isOk());
+  ASSERT_TRUE(graph.launch().isOk());
+  graph.close(); // it is on its way
+  ASSERT_TRUE(memory.clear(TestProgram::State, 0, 8).isOk());
+  memory.release(); // the clearing is, too
+  module.unload();
 }
 
 TEST_F(GraphTest, GridsBeyondTheHardwareAreRefused) {
@@ -90,6 +202,20 @@ TEST_F(GraphTest, CopiesStayWithinTheirParts) {
               {"give results: expected a copy of up to 448 bytes, found 449"});
   program.nodes[4].grid_x = {448, 0, 0, 0, 1};
   EXPECT_TRUE(open().isOk());
+}
+
+/// The same program on an older architecture: no kernel starts early there.
+TEST_F(GraphTest, EdgesAreFullBeforeSm90) {
+  fake->settings().capability = 86;
+  auto early = [](KernelCall &call) {
+    Address in;
+    memcpy(&in, call.params(), 8);
+    call.read(in, 32); // wrong behind a programmatic edge
+  };
+  fake->setKernel("finish", {early, nullptr, true});
+  Status status = open();
+  ASSERT_TRUE(status.isOk()) << status.message;
+  EXPECT_TRUE(session.run(0).isOk());
 }
 
 TEST_F(GraphTest, AnEdgeTwiceIsTheDriversError) {

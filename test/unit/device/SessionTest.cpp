@@ -42,6 +42,46 @@ TEST_F(SessionTest, StepsGiveTheRightResults) {
   expectStep(session, 0, 2, 1);
 }
 
+TEST_F(SessionTest, EveryByteOfTheWeightsArrives) {
+  static const uint8_t *file;
+  static int compared;
+  file = program.weights();
+  compared = 0;
+  auto compare = [](KernelCall &call, size_t address, size_t at, size_t size) {
+    Address begin;
+    memcpy(&begin, static_cast<const char *>(call.params()) + address, 8);
+    EXPECT_EQ(memcmp(call.read(begin, size), file + at, size), 0) << at;
+    ++compared;
+  };
+  fake->setKernel(
+      "scale", {[=](KernelCall &call) { compare(call, 8, 0, 40000); }, {}, 1});
+  fake->setKernel("combine", {[=](KernelCall &call) {
+                                compare(call, 8, 40064, 5000);
+                                compare(call, 16, 49152 + 192, 9000);
+                              },
+                              {},
+                              1});
+  dsv4_cuda_program root = program.root();
+  for (uint64_t chunk : {uint64_t(1000), uint64_t(8192), stagingBytes}) {
+    SessionOptions o = options();
+    o.upload.chunkBytes = chunk;
+    Session session;
+    ASSERT_TRUE(session.open(root, o).isOk());
+    ASSERT_TRUE(session.run(0).isOk());
+  }
+  EXPECT_EQ(compared, 3 * 3);
+}
+
+TEST_F(SessionTest, PinnedPartsStartAsZeros) {
+  dsv4_cuda_program root = program.root();
+  Session session;
+  ASSERT_TRUE(session.open(root, options()).isOk());
+  for (int part : {TestProgram::Step, TestProgram::Results})
+    for (int64_t i = 0; i < program.parts[part].bytes.fixed; ++i)
+      ASSERT_EQ(session.host(part)[i], 0) << part << " " << i;
+  EXPECT_EQ(session.host(TestProgram::Buffers), nullptr);
+}
+
 TEST_F(SessionTest, ResetLeavesTheOtherSequenceAlone) {
   dsv4_cuda_program root = program.root();
   Session session;
@@ -283,6 +323,14 @@ TEST_F(SessionTest, NothingLargeHappensBeforeTheChecks) {
                              "cuMemHostRegister_v2", "cuModuleLoadDataEx"})
       EXPECT_FALSE(hasCall(name)) << wrong << " " << name;
   }
+}
+
+TEST_F(SessionTest, TablesAreCheckedFirst) {
+  dsv4_cuda_program root = program.root();
+  root.abi_version = 9;
+  Session session;
+  expectError(session.open(root, options()), Code::Mismatch, {"version 9"});
+  EXPECT_TRUE(fake->calls().empty());
 }
 
 TEST_F(SessionTest, WeightsThatAreTooShortAreRefused) {

@@ -70,15 +70,19 @@ std::string NvrtcCompiler::version() const {
   return std::to_string(versionMajor) + "." + std::to_string(versionMinor);
 }
 
-// Without its builtins NVRTC opens, and fails at the first compilation.
-static Error checkBuiltins(const std::string &file,
-                           const std::string &version) {
+// Without its builtins NVRTC opens, and fails at the first compilation. Some
+// releases do not look for them beside themselves (the package of 13.0 has no
+// search path of its own), so they are opened here: NVRTC then finds them by
+// name among what is loaded.
+static Error openBuiltins(const std::string &file, const std::string &version) {
   SmallString<256> builtins(sys::path::parent_path(file));
   sys::path::append(builtins, "libnvrtc-builtins.so." + version);
-  if (builtins.starts_with("/") && !sys::fs::exists(builtins))
+  if (!builtins.starts_with("/"))
+    return Error::success(); // the loader's search is NVRTC's as well
+  if (!sys::fs::exists(builtins))
     return createStringError("'" + file + "': '" + builtins +
                              "' is missing beside it");
-  return Error::success();
+  return SharedLibrary::open(builtins).takeError();
 }
 
 // The first and last 64 KiB (headers, symbols, section table) and the size tell
@@ -116,7 +120,7 @@ Expected<NvrtcCompiler> NvrtcCompiler::open(const LibraryPlace &place) {
   if (compiler.versionMajor < 12)
     return createStringError("'" + place.path + "': found version " +
                              compiler.version() + ", expected 12.0 or newer");
-  if (Error error = checkBuiltins(compiler.file, compiler.version()))
+  if (Error error = openBuiltins(compiler.file, compiler.version()))
     return std::move(error);
   compiler.fileIdentity = compiler.version() + " " + identityOf(compiler.file);
   return std::move(compiler);

@@ -138,6 +138,46 @@ TEST(Cubin, BadHeadersSayWhat) {
   EXPECT_THAT(why(header), HasSubstr("reach beyond the 64 bytes"));
 }
 
+TEST(Cubin, FieldsThatReachBeyondAreErrors) {
+  DSV4_NEEDS_NVRTC();
+  CompileRequest request;
+  request.source = knownSource;
+  request.arch = "sm_90a";
+  auto result = nvrtc.compile(request);
+  ASSERT_TRUE(bool(result)) << llvm::toString(result.takeError());
+  std::string good = result->cubin;
+  uint64_t headers;
+  memcpy(&headers, &good[40], 8);
+  // What is written where, and what must be said.
+  auto with = [&](size_t at, uint64_t value) {
+    std::string bytes = good;
+    memcpy(&bytes[at], &value, 8);
+    auto cubin = readCubin(bytes);
+    return cubin ? "read" : llvm::toString(cubin.takeError());
+  };
+  size_t section = headers + 3 * 64; // the symbol table
+  EXPECT_THAT(with(40, good.size() - 8),
+              HasSubstr("section headers at offset"));
+  EXPECT_THAT(with(40, ~0ull), HasSubstr("section headers at offset"));
+  EXPECT_THAT(with(section + 24, ~0ull), HasSubstr("reaches beyond the"));
+  EXPECT_THAT(with(section + 32, good.size()), HasSubstr("reaches beyond the"));
+  EXPECT_THAT(with(section + 32, 25), HasSubstr("symbol table is malformed"));
+  EXPECT_THAT(with(section + 32, 24 * 3), HasSubstr("read"));
+  // The size of the last symbol, which is a kernel or a section.
+  uint64_t symbols, bytes;
+  memcpy(&symbols, &good[section + 24], 8);
+  memcpy(&bytes, &good[section + 32], 8);
+  for (uint64_t at = symbols; at < symbols + bytes; at += 24) {
+    if ((good[at + 4] & 15) != 2 || (good[at + 6] == 0 && good[at + 7] == 0))
+      continue;
+    EXPECT_THAT(with(at + 16, ~0ull), HasSubstr("larger than the file"));
+    EXPECT_THAT(with(at + 16, good.size() / 2 / 16 * 16),
+                HasSubstr("does not fit its section"));
+    EXPECT_THAT(with(at + 8, 1ull << 40),
+                HasSubstr("does not fit its section"));
+  }
+}
+
 /// Reads, and looks at everything that a report looks at.
 void useAll(llvm::StringRef bytes) {
   auto cubin = readCubin(bytes);

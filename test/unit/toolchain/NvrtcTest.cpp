@@ -49,12 +49,16 @@ TEST(Nvrtc, CompilesForEveryTarget) {
 
 TEST(Nvrtc, BytesRepeat) {
   DSV4_NEEDS_NVRTC();
-  auto first = nvrtc.compile(scaleRequest()),
-       second = nvrtc.compile(scaleRequest());
-  ASSERT_TRUE(bool(first) && bool(second));
-  EXPECT_TRUE(first->cubin == second->cubin);
-  EXPECT_EQ(first->ptx, second->ptx);
-  EXPECT_EQ(first->log, second->log);
+  for (const CudaTarget &target : cudaTargets()) {
+    SCOPED_TRACE(target.name);
+    CompileRequest request = scaleRequest();
+    request.arch = target.name;
+    auto first = nvrtc.compile(request), second = nvrtc.compile(request);
+    ASSERT_TRUE(bool(first) && bool(second));
+    EXPECT_TRUE(first->cubin == second->cubin);
+    EXPECT_EQ(first->ptx, second->ptx);
+    EXPECT_EQ(first->log, second->log);
+  }
 }
 
 TEST(Nvrtc, ArithmeticIsTheProjects) {

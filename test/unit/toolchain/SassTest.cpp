@@ -301,6 +301,40 @@ extern "C" __global__ void waits(float *y, const float *x, int n) {
   }
 }
 
+// Where lanes may have parted, a branch leads behind the function and another
+// one back into its middle, which nothing but the way there makes a loop.
+TEST(Sass, SlowPathsAreNoLoops) {
+  DSV4_NEEDS_NVRTC();
+  const char *source = R"(
+extern "C" __global__ void parts(unsigned *x, int n) {
+  unsigned a = x[threadIdx.x];
+  if (threadIdx.x < n)
+    a += __shfl_xor_sync(__activemask(), a, 1);
+  #pragma unroll 1
+  for (int i = 0; i < n; i++) {
+    if (a & 1)
+      a += __shfl_xor_sync(~0u, a, 1) + __reduce_add_sync(~0u, a);
+    else
+      a *= 3;
+    __syncwarp();
+  }
+  x[threadIdx.x] = a;
+})";
+  for (const char *arch : {"sm_90a", "sm_100a", "sm_120a"}) {
+    SCOPED_TRACE(arch);
+    Cubin cubin = compileForTest(nvrtc, source, arch);
+    ASSERT_EQ(cubin.functions.size(), 1u);
+    const auto &code = cubin.functions[0].code;
+    int backwards = 0;
+    for (const SassInstruction &one : code)
+      backwards += one.isBranch() && one.branchOffset(cubin.arch) < -16;
+    EXPECT_GT(backwards, 2);
+    auto found = findLoops(code, cubin.arch);
+    ASSERT_TRUE(bool(found)) << llvm::toString(found.takeError());
+    EXPECT_EQ(found->loops.size(), 1u);
+  }
+}
+
 /// A branch `bytes` from the next instruction, as sm_80 encodes it.
 SassInstruction branch(int64_t bytes) {
   uint64_t words = uint64_t(bytes / 4);
@@ -326,6 +360,26 @@ TEST(Sass, BranchesOfOldAndNewEncodings) {
   EXPECT_FALSE(diverged.isUnconditional());
   SassInstruction back = {0xfffffffc00541947, 0x000fea000383ffff};
   EXPECT_EQ(back.branchOffset(90), -0x2b0);
+}
+
+// Two ways into a cycle: it has no header, so it is no natural loop. With one
+// way in it is.
+TEST(Sass, ALoopHasOneWayIn) {
+  auto maybe = [](int64_t bytes) {
+    SassInstruction one = branch(bytes);
+    one.low &= ~0xf000ull; // guarded by P0
+    return one;
+  };
+  SassInstruction nop = {0x7918, 0}, exit = {0x794d, 0};
+  auto found =
+      findLoops(std::vector{maybe(16), nop, nop, maybe(-3 * 16), exit}, 80);
+  ASSERT_TRUE(bool(found));
+  EXPECT_EQ(found->loops.size(), 0u);
+  found = findLoops(std::vector{nop, nop, nop, maybe(-3 * 16), exit}, 80);
+  ASSERT_TRUE(bool(found));
+  ASSERT_EQ(found->loops.size(), 1u);
+  EXPECT_EQ(found->loops[0].header, 1u);
+  EXPECT_EQ(found->loops[0].body, (std::vector<size_t>{1, 2, 3}));
 }
 
 TEST(Sass, TooManyBranchesAreAnError) {

@@ -55,7 +55,23 @@ struct Tile {
   Swizzle swizzle;
   u32 groupStride, unitStride;
   u32 kOffset; ///< bytes into the swizzled row
+  bool transposed = false;
 };
+
+/// Where 16-bit element (k, n) of a transposed tile lies: eight rows of k one
+/// after another, each of `row` bytes of n, swizzled.
+u32 placeTransposed(const Tile &tile, u32 k, u32 n) {
+  u32 row = tile.swizzle == Swizzle::B128  ? 128
+            : tile.swizzle == Swizzle::B64 ? 64
+            : tile.swizzle == Swizzle::B32 ? 32
+                                           : 16;
+  if (row == 16)
+    return n / 8 * tile.groupStride + k / 8 * tile.unitStride + k % 8 * 16 +
+           n % 8 * 2;
+  u32 at = n * 2 / row * tile.unitStride + k / 8 * tile.groupStride +
+           k % 8 * row + n * 2 % row;
+  return at ^ (at / 128 % (row / 16) * 16);
+}
 
 /// One product of N = 2R columns; `wrong` returns the first wrong element.
 template <int R> void oneProduct(const Tile &tile, u64 seed) {
@@ -69,6 +85,8 @@ template <int R> void oneProduct(const Tile &tile, u64 seed) {
       u32 column = i / depth, k = i % depth;
       u32 at = placeOf(tile.swizzle, column, tile.kOffset + k * size,
                        tile.groupStride, tile.unitStride);
+      if (tile.transposed)
+        at = placeTransposed(tile, k, column);
       u32 code = encode(tile.kind, bValue(k, column));
       if (size == 1)
         shared[at] = u8(code);
@@ -94,9 +112,10 @@ template <int R> void oneProduct(const Tile &tile, u64 seed) {
       if (tile.kind == Kind::E4M3)
         wgmmaE4M3(d, a, b, add);
       else if (tile.kind == Kind::F16)
-        wgmmaF16(d, a, b, add);
+        tile.transposed ? wgmmaF16Trans(d, a, b, add) : wgmmaF16(d, a, b, add);
       else
-        wgmmaBF16(d, a, b, add);
+        tile.transposed ? wgmmaBF16Trans(d, a, b, add)
+                        : wgmmaBF16(d, a, b, add);
     }
     wgmmaCommit();
     EXPECT_TRUE(std::isnan(d[0]));
@@ -132,6 +151,22 @@ TEST(CudaWgmma, Products) {
       oneProduct<8>(tile, 2);
       oneProduct<16>(tile, 3);
       oneProduct<32>(tile, 4);
+      oneProduct<64>(tile, 5);
+    }
+}
+
+TEST(CudaWgmma, TransposedProducts) {
+  const Tile layouts[] = {
+      {Kind::F16, Swizzle::None, 256, 128, 0, true},
+      {Kind::F16, Swizzle::B32, 256, 512, 0, true},
+      {Kind::F16, Swizzle::B64, 4096, 512, 0, true},
+      {Kind::F16, Swizzle::B128, 1024, 2048, 0, true},
+  };
+  for (Tile tile : layouts)
+    for (Kind kind : {Kind::F16, Kind::BF16}) {
+      tile.kind = kind;
+      oneProduct<4>(tile, 1);
+      oneProduct<16>(tile, 3);
       oneProduct<64>(tile, 5);
     }
 }

@@ -83,7 +83,7 @@ void mma(Elem a, Elem b, bool blockScaled, MmaArgs *args);
 
 /// Issued now, done at a wait: `d` and `a` must stay alive and untouched.
 void wgmma(Elem elem, u32 n, float *d, const u32 *a, u64 descriptor,
-           bool accumulate);
+           bool transposed, bool accumulate);
 void wgmmaFence();
 void wgmmaCommit();
 void wgmmaWait(u32 groupsLeft);

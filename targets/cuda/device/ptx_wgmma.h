@@ -3,7 +3,7 @@
 //
 // Hopper's matrix product of four warps, m64nNk32 (E4M3) and m64nNk16 (F16,
 // BF16): A in registers with ptx_mma.h's map, warp w of the group holding rows
-// 16w to 16w + 15; B in shared memory, K-major, named by a descriptor; d[4j] to
+// 16w to 16w + 15; B in shared memory, named by a descriptor; d[4j] to
 // d[4j + 3] are the D fragment of columns 8j to 8j + 7. N = twice d's length.
 //
 //   wgmmaFence();                      // registers written so far are seen
@@ -28,8 +28,11 @@ namespace dsv4::cuda {
 /// and bits 4.. of an address are XORed with bits 7... None: 8 x 16 byte units.
 enum class Swizzle : u32 { None = 0, B128 = 1, B64 = 2, B32 = 3 };
 
-/// `groupStride` bytes between groups of eight n; `unitStride` bytes between
-/// 16-byte units along K, which only Swizzle::None uses.
+/// K-major tiles: `groupStride` bytes between groups of eight n; `unitStride`
+/// bytes between 16-byte units along K, which only Swizzle::None uses.
+/// Transposed tiles (16-bit elements, a row holds n of one k): `groupStride`
+/// between groups of eight k, `unitStride` between rows' worth of n; with
+/// Swizzle::None the other way round, a row being eight n.
 DSV4_DEVICE u64 bDescriptor(u32 addr, Swizzle swizzle, u32 groupStride,
                             u32 unitStride = 16) {
   return u64(addr >> 4 & 0x3fff) | u64(unitStride >> 4 & 0x3fff) << 16 |
@@ -47,15 +50,24 @@ DSV4_DEVICE u32 swizzled128(u32 n, u32 k) {
 
 template <int R>
 inline void wgmmaE4M3(float (&d)[R], const u32 (&a)[4], u64 b, bool add) {
-  emu::wgmma(emu::Elem::E4M3, 2 * R, d, a, b, add);
+  emu::wgmma(emu::Elem::E4M3, 2 * R, d, a, b, false, add);
 }
 template <int R>
 inline void wgmmaF16(float (&d)[R], const u32 (&a)[4], u64 b, bool add) {
-  emu::wgmma(emu::Elem::F16, 2 * R, d, a, b, add);
+  emu::wgmma(emu::Elem::F16, 2 * R, d, a, b, false, add);
 }
 template <int R>
 inline void wgmmaBF16(float (&d)[R], const u32 (&a)[4], u64 b, bool add) {
-  emu::wgmma(emu::Elem::BF16, 2 * R, d, a, b, add);
+  emu::wgmma(emu::Elem::BF16, 2 * R, d, a, b, false, add);
+}
+/// B transposed: rows of n, as P.V wants its V.
+template <int R>
+inline void wgmmaF16Trans(float (&d)[R], const u32 (&a)[4], u64 b, bool add) {
+  emu::wgmma(emu::Elem::F16, 2 * R, d, a, b, true, add);
+}
+template <int R>
+inline void wgmmaBF16Trans(float (&d)[R], const u32 (&a)[4], u64 b, bool add) {
+  emu::wgmma(emu::Elem::BF16, 2 * R, d, a, b, true, add);
 }
 inline void wgmmaFence() { emu::wgmmaFence(); }
 inline void wgmmaCommit() { emu::wgmmaCommit(); }
@@ -101,11 +113,15 @@ template <u32 Left> DSV4_DEVICE void wgmmaWait() {
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b),         \
                    "r"(u32(add)));                                             \
   }
-// TAIL: 16-bit products also say whether B is transposed; ours is not.
+// TAIL: 16-bit products also say whether B is transposed.
 #define DSV4_WGMMA_TYPES(R, N, A, DESC, ADD)                                   \
   DSV4_WGMMA(wgmmaE4M3, R, "m64n" N "k32.f32.e4m3.e4m3", "", A, DESC, ADD)     \
   DSV4_WGMMA(wgmmaF16, R, "m64n" N "k16.f32.f16.f16", ", 0", A, DESC, ADD)     \
-  DSV4_WGMMA(wgmmaBF16, R, "m64n" N "k16.f32.bf16.bf16", ", 0", A, DESC, ADD)
+  DSV4_WGMMA(wgmmaBF16, R, "m64n" N "k16.f32.bf16.bf16", ", 0", A, DESC, ADD)  \
+  DSV4_WGMMA(wgmmaF16Trans, R, "m64n" N "k16.f32.f16.f16", ", 1", A, DESC,     \
+             ADD)                                                              \
+  DSV4_WGMMA(wgmmaBF16Trans, R, "m64n" N "k16.f32.bf16.bf16", ", 1", A, DESC,  \
+             ADD)
 
 DSV4_WGMMA_TYPES(4, "8", "%4, %5, %6, %7", "%8", "%9")
 DSV4_WGMMA_TYPES(8, "16", "%8, %9, %10, %11", "%12", "%13")

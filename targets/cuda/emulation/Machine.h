@@ -80,7 +80,7 @@ struct WgmmaOp {
   const u32 *a;
   u32 seen[4];
   u64 descriptor;
-  bool accumulate;
+  bool transposed, accumulate;
   u32 group;
 };
 struct WgmmaQueue {

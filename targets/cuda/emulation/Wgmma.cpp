@@ -34,28 +34,65 @@ WgmmaQueue::Accumulator &accumulatorOf(WgmmaQueue &queue, float *d) {
   __builtin_unreachable();
 }
 
-/// B[k][n] of a K-major tile, through the descriptor's layout.
+/// The layout that a descriptor names.
+struct Layout {
+  u32 start, unitStride, groupStride, swizzle;
+  explicit Layout(u64 descriptor)
+      : start(u32(descriptor & 0x3fff) << 4),
+        unitStride(u32(descriptor >> 16 & 0x3fff) << 4),
+        groupStride(u32(descriptor >> 32 & 0x3fff) << 4),
+        swizzle(u32(descriptor >> 62)) {}
+
+  /// 16 bytes along K: `unit` 0 or 1 of row n.
+  u32 alongK(u32 n, u32 unit) const {
+    u32 at = n / 8 * groupStride + n % 8 * rowBytes();
+    return swizzled(at + unit * (swizzle ? 16 : unitStride));
+  }
+  /// 16 bytes along N: eight n of row k.
+  u32 alongN(u32 k, u32 eight) const {
+    u32 units = rowBytes() / 16, row = k % 8 * rowBytes();
+    if (!swizzle)
+      return start + eight * groupStride + k / 8 * unitStride + row;
+    return swizzled(eight / units * unitStride + eight % units * 16 +
+                    k / 8 * groupStride + row);
+  }
+
+private:
+  u32 rowBytes() const {
+    static const u32 bytes[] = {16, 128, 64, 32};
+    return bytes[swizzle];
+  }
+  u32 swizzled(u32 offset) const {
+    static const u32 bits[] = {0, 7, 3, 1};
+    u32 at = start + offset;
+    return at ^ (at >> 7 & bits[swizzle]) << 4;
+  }
+};
+
+/// B[k][n] from shared memory; false when it lies outside.
 bool gatherB(const WgmmaOp &op, Warp &warp, const Thread &reader, double *b) {
-  const u32 k = depthOf(op.elem), size = 32 / k; // bytes of an element
-  u32 start = u32(op.descriptor & 0x3fff) << 4;
-  u32 unitStride = u32(op.descriptor >> 16 & 0x3fff) << 4;
-  u32 groupStride = u32(op.descriptor >> 32 & 0x3fff) << 4;
-  u32 swizzle = u32(op.descriptor >> 62);
-  static const u32 rowBytes[] = {16, 128, 64, 32}, xorBits[] = {0, 7, 3, 1};
+  const u32 k = depthOf(op.elem), perUnit = k / 2; // elements in 16 bytes
+  Layout layout(op.descriptor);
   Block &block = *warp.block;
   Access access{reader.async(), reader.known(), warp.slot, warp.time};
+  auto unit = [&](u32 at, double *to, u32 stride) {
+    if (!machine->check(block.shared + at, 16, access, Machine::Do::Read,
+                        "wgmma"))
+      return false;
+    decode16(op.elem, block.shared + at, to, stride);
+    return true;
+  };
+  if (op.transposed) {
+    for (u32 row = 0; row < k; ++row)
+      for (u32 i = 0; i < op.n / 8; ++i)
+        if (!unit(layout.alongN(row, i), b + row * op.n + 8 * i, 1))
+          return false;
+    return true;
+  }
   for (u32 n = 0; n < op.n; ++n)
-    for (u32 unit = 0; unit < 2; ++unit) {
-      u32 at = start + n / 8 * groupStride + n % 8 * rowBytes[swizzle];
-      at += swizzle ? 16 * unit : unit * unitStride;
-      at ^= (at >> 7 & xorBits[swizzle]) << 4;
-      u8 bytes[16];
-      if (!machine->check(block.shared + at, 16, access, Machine::Do::Read,
-                          "wgmma"))
+    for (u32 i = 0; i < 2; ++i)
+      if (!unit(layout.alongK(n, i), b + i * perUnit * op.n + n, op.n))
         return false;
-      std::memcpy(bytes, block.shared + at, 16);
-      decode16(op.elem, bytes, b + unit * (16 / size) * op.n + n, op.n);
-    }
   return true;
 }
 
@@ -98,7 +135,8 @@ void perform(Warp &warp) {
       machine->complain(FaultKind::Misuse,
                         "A registers of wgmma changed before its wait_group");
     if (mine.elem != op.elem || mine.n != op.n ||
-        mine.descriptor != op.descriptor || mine.accumulate != op.accumulate) {
+        mine.descriptor != op.descriptor || mine.transposed != op.transposed ||
+        mine.accumulate != op.accumulate) {
       machine->complain(FaultKind::Misuse,
                         "lanes of a warp issued different wgmma");
       machine->abandon();
@@ -154,13 +192,14 @@ void runWait(void **lanes) {
 } // namespace
 
 void wgmma(Elem elem, u32 n, float *d, const u32 *a, u64 descriptor,
-           bool accumulate) {
+           bool transposed, bool accumulate) {
   WgmmaQueue &queue = myQueue();
   if (!queue.fenced)
     machine->complain(FaultKind::Misuse,
                       "wgmma without wgmma.fence since the last wait_group");
-  WgmmaOp op{elem,       n,          d,           a, {a[0], a[1], a[2], a[3]},
-             descriptor, accumulate, queue.groups};
+  WgmmaOp op{
+      elem,       n,          d,          a,           {a[0], a[1], a[2], a[3]},
+      descriptor, transposed, accumulate, queue.groups};
   queue.ops.push_back(op);
   ++queue.issued;
   for (auto &live : queue.live)

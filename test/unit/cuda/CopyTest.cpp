@@ -134,6 +134,27 @@ TEST(CudaCopy, GroupsOfSmallCopies) {
   }
 }
 
+/// Not even its own thread may look before it has waited.
+TEST(CudaCopy, OwnSmallCopyIsNotThereYet) {
+  for (u64 seed = 1; seed <= seeds; ++seed)
+    for (bool wait : {true, false}) {
+      Emulator emu({.seed = seed});
+      auto in = emu.input("in", numbers(4));
+      emu.launch("kernel", {1}, {1}, 1024, [=] {
+        cpAsync16(dynamicShared(), in.as<const u8>());
+        cpAsyncCommit();
+        for (u32 i = 0; i < 8; ++i)
+          nanosleep(20); // enough for the copy to be done
+        if (wait)
+          cpAsyncWait<0>();
+        (void)u32(dynamicShared().as<u32>()[0]);
+        cpAsyncWait<0>();
+      });
+      Result result = emu.run();
+      EXPECT_EQ(result.ok(), wait) << "seed " << seed << "\n" << result.text();
+    }
+}
+
 TEST(CudaCopy, SmallCopiesFillWithZeros) {
   Emulator emu;
   auto in = emu.input("in", numbers(4));

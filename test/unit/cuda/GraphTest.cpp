@@ -145,16 +145,28 @@ TEST(CudaGraph, ASeedIsASchedule) {
 
 TEST(CudaGraph, IndicesOfGridAndBlock) {
   Emulator emu({.residentBlocks = 2});
-  auto seen = emu.scratch<u32>("seen", 3 * 4 * 70);
-  emu.launch("kernel", {3, 4}, {70}, 0, [=] {
+  auto seen = emu.scratch<u32>("seen", 3 * 4 * 96);
+  emu.launch("kernel", {3, 4}, {96}, 0, [=] {
     u32 block = blockIdY() * gridDimX() + blockIdX();
-    seen[block * blockDimX() + threadIdX()] = block + gridDimY() * 100;
-    syncThreads();
+    seen[block * blockDimX() + threadIdX()] =
+        1000 * block + 100 * gridDimY() + 32 * warpId() + laneId();
   });
-  // 70 threads are no multiple of 32: allowed, as long as no warp exchange and
-  // no counted barrier is in the way.
   Result result = emu.run();
-  EXPECT_TRUE(result.has(FaultKind::Misuse)) << result.text();
+  ASSERT_TRUE(result.ok()) << result.text();
+  for (u32 i = 0; i < 3 * 4 * 96; ++i)
+    EXPECT_EQ(seen.raw()[i], 1000 * (i / 96) + 400 + i % 96);
+}
+
+/// 70 threads are allowed as long as nothing counts warps.
+TEST(CudaGraph, WarpsThatAreNotFull) {
+  Emulator emu;
+  auto seen = emu.scratch<u32>("seen", 70);
+  emu.launch("kernel", {1}, {70}, 0, [=] { seen[threadIdX()] = threadIdX(); });
+  EXPECT_TRUE(emu.run().ok());
+  emu.launch("kernel", {1}, {70}, 0, [] { shfl(1u, 0); });
+  EXPECT_TRUE(emu.run().has(FaultKind::Misuse));
+  emu.launch("kernel", {1}, {70}, 0, [] { syncThreads(); });
+  EXPECT_TRUE(emu.run().has(FaultKind::Misuse));
 }
 
 /// As docs/cuda-emulation.md shows it.

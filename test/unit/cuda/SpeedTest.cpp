@@ -24,7 +24,7 @@ double nanoseconds(u32 threads, u32 shared, u64 *switches, K kernel) {
 }
 
 TEST(CudaSpeed, Prints) {
-  constexpr u32 rounds = 2000;
+  constexpr u32 rounds = 10000;
   u64 switches;
   double time = nanoseconds(32, 0, &switches, [] {
     for (u32 i = 0; i < rounds; ++i)
@@ -33,11 +33,11 @@ TEST(CudaSpeed, Prints) {
   std::printf("shuffle of a warp: %.0f ns; %.1f ns per switch\n", time / rounds,
               time / double(switches));
   time = nanoseconds(1024, 0, &switches, [] {
-    for (u32 i = 0; i < 200; ++i)
+    for (u32 i = 0; i < 1000; ++i)
       syncThreads();
   });
   std::printf("barrier of 1024 threads: %.1f us; %.1f ns per switch\n",
-              time / 200e3, time / double(switches));
+              time / 1000e3, time / double(switches));
   double plain = nanoseconds(32, 0, &switches, [] {
     for (u32 i = 0; i < rounds; ++i)
       laneBallot(true);

@@ -264,6 +264,21 @@ TEST(CudaSync, SharedAtomics) {
   }
 }
 
+TEST(CudaSync, AtomicsBehindAPlainWrite) {
+  for (bool meet : {true, false}) {
+    Result result = runOne(1, {1}, {32}, 64, [=] {
+      auto bins = dynamicShared().as<u32>();
+      if (laneId() == 0)
+        bins[0] = 0;
+      meet ? syncWarp() : void(shfl(0u, 0));
+      if (laneId() == 1)
+        atomAddShared(bins, 1);
+    });
+    EXPECT_EQ(result.ok(), meet) << result.text();
+    EXPECT_EQ(result.has(FaultKind::Race), !meet);
+  }
+}
+
 TEST(CudaSync, LastBlockReduces) {
   for (u64 seed = 1; seed <= seeds; ++seed) {
     Emulator emu({.seed = seed});

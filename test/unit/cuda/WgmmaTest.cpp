@@ -55,9 +55,43 @@ struct Tile {
   Swizzle swizzle;
   u32 groupStride, unitStride;
   u32 kOffset; ///< bytes into the swizzled row
+  bool transposed = false;
 };
 
-/// One product of N = 2R columns; `wrong` returns the first wrong element.
+/// Where 16-bit element (k, n) of a transposed tile lies: eight rows of k one
+/// after another, each of `row` bytes of n, swizzled.
+u32 placeTransposed(const Tile &tile, u32 k, u32 n) {
+  u32 row = tile.swizzle == Swizzle::B128  ? 128
+            : tile.swizzle == Swizzle::B64 ? 64
+            : tile.swizzle == Swizzle::B32 ? 32
+                                           : 16;
+  if (row == 16)
+    return n / 8 * tile.groupStride + k / 8 * tile.unitStride + k % 8 * 16 +
+           n % 8 * 2;
+  u32 at = n * 2 / row * tile.unitStride + k / 8 * tile.groupStride +
+           k % 8 * row + n * 2 % row;
+  return at ^ (at / 128 % (row / 16) * 16);
+}
+
+/// Writes B as the tile wants it.
+void fillTile(const Tile &tile, u32 n) {
+  const u32 size = tile.kind == Kind::E4M3 ? 1 : 2, depth = 32 / size;
+  auto shared = dynamicShared();
+  for (u32 i = threadIdX(); i < n * depth; i += 128) {
+    u32 column = i / depth, k = i % depth;
+    u32 at = placeOf(tile.swizzle, column, tile.kOffset + k * size,
+                     tile.groupStride, tile.unitStride);
+    if (tile.transposed)
+      at = placeTransposed(tile, k, column);
+    u32 code = encode(tile.kind, bValue(k, column));
+    if (size == 1)
+      shared[at] = u8(code);
+    else
+      shared.as<u16>()[at / 2] = u16(code);
+  }
+}
+
+/// One product of N = 2R columns, twice over, upon what d held or not.
 template <int R> void oneProduct(const Tile &tile, u64 seed) {
   const u32 n = 2 * R, size = tile.kind == Kind::E4M3 ? 1 : 2,
             depth = 32 / size;
@@ -65,16 +99,7 @@ template <int R> void oneProduct(const Tile &tile, u64 seed) {
   Result result = runOne(seed, {1}, {128}, 65536, [&] {
     u32 t = threadIdX(), lane = t % 32;
     auto shared = dynamicShared();
-    for (u32 i = t; i < n * depth; i += 128) {
-      u32 column = i / depth, k = i % depth;
-      u32 at = placeOf(tile.swizzle, column, tile.kOffset + k * size,
-                       tile.groupStride, tile.unitStride);
-      u32 code = encode(tile.kind, bValue(k, column));
-      if (size == 1)
-        shared[at] = u8(code);
-      else
-        shared.as<u16>()[at / 2] = u16(code);
-    }
+    fillTile(tile, n);
     fenceProxyAsync();
     syncThreads();
     u32 a[4] = {}, per = depth / 8;
@@ -90,13 +115,15 @@ template <int R> void oneProduct(const Tile &tile, u64 seed) {
     u64 b = bDescriptor(shared.addr() + tile.kOffset, tile.swizzle,
                         tile.groupStride, tile.unitStride);
     wgmmaFence();
-    for (bool add : {true, true}) {
+    const bool keep = seed % 2; // what d held
+    for (bool add : {keep, true}) {
       if (tile.kind == Kind::E4M3)
         wgmmaE4M3(d, a, b, add);
       else if (tile.kind == Kind::F16)
-        wgmmaF16(d, a, b, add);
+        tile.transposed ? wgmmaF16Trans(d, a, b, add) : wgmmaF16(d, a, b, add);
       else
-        wgmmaBF16(d, a, b, add);
+        tile.transposed ? wgmmaBF16Trans(d, a, b, add)
+                        : wgmmaBF16(d, a, b, add);
     }
     wgmmaCommit();
     EXPECT_TRUE(std::isnan(d[0]));
@@ -104,7 +131,7 @@ template <int R> void oneProduct(const Tile &tile, u64 seed) {
     for (int i = 0; i < R; ++i) {
       u32 row = t / 32 * 16 + lane / 4 + u32(i) / 2 % 2 * 8;
       u32 column = u32(i) / 4 * 8 + lane % 4 * 2 + u32(i) % 2;
-      got[row * n + column] = d[i] - float(i);
+      got[row * n + column] = d[i] - (keep ? float(i) : 0);
     }
   });
   ASSERT_TRUE(result.ok()) << result.text();
@@ -132,6 +159,22 @@ TEST(CudaWgmma, Products) {
       oneProduct<8>(tile, 2);
       oneProduct<16>(tile, 3);
       oneProduct<32>(tile, 4);
+      oneProduct<64>(tile, 5);
+    }
+}
+
+TEST(CudaWgmma, TransposedProducts) {
+  const Tile layouts[] = {
+      {Kind::F16, Swizzle::None, 256, 128, 0, true},
+      {Kind::F16, Swizzle::B32, 256, 512, 0, true},
+      {Kind::F16, Swizzle::B64, 4096, 512, 0, true},
+      {Kind::F16, Swizzle::B128, 1024, 2048, 0, true},
+  };
+  for (Tile tile : layouts)
+    for (Kind kind : {Kind::F16, Kind::BF16}) {
+      tile.kind = kind;
+      oneProduct<4>(tile, 1);
+      oneProduct<16>(tile, 3);
       oneProduct<64>(tile, 5);
     }
 }

@@ -90,6 +90,8 @@ template <int R> DSV4_DEVICE void groupProducts(Global<float> out) {
   wgmmaE4M3(d, a, b, false);
   wgmmaF16(d, a, b, true);
   wgmmaBF16(d, a, b, true);
+  wgmmaF16Trans(d, a, b, true);
+  wgmmaBF16Trans(d, a, b, true);
   wgmmaCommit();
   wgmmaWait<0>();
   for (int i = 0; i < R; ++i)

@@ -143,8 +143,8 @@ void unpackKvRows(KernelBuilder &K, Val First, Val Second, Val Dst, int64_t D,
     auto Load = [&](Val Row) {
       return K.load(K.vec(Lanes, K.i16()), Row + (Codes + 2 * I));
     };
-    K.store(interleave(K, Load(First), Load(Second), 0),
-            Dst + (Codes + I) * 4, LineBytes);
+    K.store(interleave(K, Load(First), Load(Second), 0), Dst + (Codes + I) * 4,
+            LineBytes);
   }
 }
 

@@ -184,7 +184,8 @@ void IndexDot::decodeTile(Val Tile, int64_t Slot) {
 }
 
 /// Total plus the chain of one group times its scale.
-Val IndexDot::addGroup(Val Sums, Val Total, Val H, Val Group, int64_t Slot) {
+Val IndexDot::addGroup(Val Sums, Val Total, Val H, int64_t Group,
+                       int64_t Slot) {
   // The unit is a float whose last bit counts 2^u: added to its bits, the sum
   // of integers turns into the chain when the unit is taken off again.
   Val Unit = K.splat(K.loadI32(Units + (H * (N / GroupK) + Group) * 4));
@@ -193,34 +194,40 @@ Val IndexDot::addGroup(Val Sums, Val Total, Val H, Val Group, int64_t Slot) {
              Total);
 }
 
-Vals IndexDot::dots(Val H, int64_t Count) {
+Vals IndexDot::addDots(Val H, int64_t Count, int64_t Group, Vals Totals) {
   constexpr int64_t Quads = GroupK / 4;
   Type Bytes = K.vec(64, K.i8());
-  auto AddGroups = [&](Val Group, llvm::ArrayRef<Val> Totals) {
-    Vals Sums, Out;
+  Vals Sums, Out;
+  for (int64_t I = 0; I < Tiles * Count; ++I)
+    Sums.push_back(
+        K.load(SumType, starts(I / Count) + Group * LineBytes, LineBytes));
+  for (int64_t Quad = 0; Quad < Quads; ++Quad) {
+    Vals Lines, In;
+    for (int64_t T = 0; T < Tiles; ++T)
+      Lines.push_back(K.load(
+          Bytes, keys(T) + (Group * Quads + Quad) * LineBytes, LineBytes));
+    for (int64_t I = 0; I < Count; ++I)
+      In.push_back(K.bitcast(
+          K.splat(K.loadI32(Codes + (H + I) * N + Group * GroupK + Quad * 4)),
+          Bytes));
     for (int64_t I = 0; I < Tiles * Count; ++I)
-      Sums.push_back(
-          K.load(SumType, starts(I / Count) + Group * LineBytes, LineBytes));
-    for (int64_t Quad = 0; Quad < Quads; ++Quad) {
-      Vals Lines, In;
-      for (int64_t T = 0; T < Tiles; ++T)
-        Lines.push_back(K.load(
-            Bytes, keys(T) + Group * (Quads * LineBytes) + Quad * LineBytes,
-            LineBytes));
-      for (int64_t I = 0; I < Count; ++I)
-        In.push_back(K.bitcast(
-            K.splat(K.loadI32(Codes + (H + I) * N + Group * GroupK + Quad * 4)),
-            Bytes));
-      for (int64_t I = 0; I < Tiles * Count; ++I)
-        Sums[I] = multiply(Sums[I], In[I % Count], Lines[I / Count]);
-    }
-    for (int64_t I = 0; I < Tiles * Count; ++I)
-      Out.push_back(
-          addGroup(Sums[I], Totals[I], H + I % Count, Group, I / Count));
-    return Out;
-  };
-  return K.forRange(K.c64(0), K.c64(N / GroupK), 1,
-                    Vals(Tiles * Count, K.vf(0)), AddGroups);
+      Sums[I] = multiply(Sums[I], In[I % Count], Lines[I / Count]);
+  }
+  for (int64_t I = 0; I < Tiles * Count; ++I)
+    Out.push_back(addGroup(Sums[I], Totals[I], H + I % Count, Group, I / Count));
+  return Out;
+}
+
+int64_t IndexDot::groups() const { return N / GroupK; }
+
+Vals IndexDot::dots(Val H, int64_t Count,
+                    llvm::function_ref<void(int64_t Group)> Between) {
+  Vals Totals(Tiles * Count, K.vf(0));
+  for (int64_t Group = 0; Group < groups(); ++Group) {
+    Totals = addDots(H, Count, Group, Totals);
+    Between(Group);
+  }
+  return Totals;
 }
 
 } // namespace dsv4::cpu

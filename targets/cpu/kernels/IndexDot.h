@@ -38,16 +38,21 @@ public:
   Val prepareQuery(Val Q);
   /// Decodes the tile at `Tile` as number `Slot` of those that dots() takes.
   void decodeTile(Val Tile, int64_t Slot);
+  /// Groups of 32 elements.
+  int64_t groups() const;
   /// q . k of `Count` heads from head H on with the decoded tiles:
-  /// [tiles][heads].
-  Vals dots(Val H, int64_t Count);
+  /// [tiles][heads]. `Between` writes other work in after each group, which
+  /// then fills what the multiplications leave free.
+  Vals dots(Val H, int64_t Count,
+            llvm::function_ref<void(int64_t Group)> Between);
 
 private:
   Val prepareBlock(Val X, Val Block);
   Val signedCodes(Val Codes);
   Val multiply(Val Sums, Val Q, Val Line);
   Val widen(Val Sums);
-  Val addGroup(Val Sums, Val Total, Val H, Val Group, int64_t Slot);
+  Vals addDots(Val H, int64_t Count, int64_t Group, Vals Totals);
+  Val addGroup(Val Sums, Val Total, Val H, int64_t Group, int64_t Slot);
 
   Val keys(int64_t Slot) { return Keys + Slot * SlotBytes; }
   Val starts(int64_t Slot) { return keys(Slot) + N * 16; }

@@ -21,7 +21,12 @@ public:
   IndexScore(KernelBuilder &K, kern::IndexScoreOp Op)
       : K(K), Op(Op), Heads(Op.getHeads()),
         N(entries().getRowFormat().getWidth()), Ratio(entries().getExtent()),
-        Dot(K, Heads, N, K.scratch()), Weights(stackBuffer(K, Heads * 4)) {}
+        Dot(K, Heads, N, K.scratch()) {
+    // Before the weights of the heads lie zeros (see sumOfHeads).
+    Val Zeros = stackBuffer(K, LineBytes + Heads * 4);
+    K.store(K.vi(0), Zeros, LineBytes);
+    Weights = Zeros + LineBytes;
+  }
 
   void emit() {
     int64_t Block = kern::IndexScoreOp::EntryBlock;
@@ -83,19 +88,42 @@ private:
       auto At = [&](int64_t I) { return I ? min(T + I, End - 1) : T; };
       for (int64_t I = 0; I < Tiles; ++I)
         Dot.decodeTile(tile(Token, At(I)), I);
-      Vals Sums =
-          K.forRange(K.c64(0), K.c64(Heads), shared(), Vals(Tiles, K.vf(0)),
-                     [&](Val H, llvm::ArrayRef<Val> It) {
-                       Vals Out(It), Dots = Dot.dots(H, shared());
-                       for (size_t I = 0; I < Dots.size(); ++I) {
-                         Val &Sum = Out[I / shared()];
-                         Sum = addHead(Sum, Dots[I], H + I % shared());
-                       }
-                       return Out;
-                     });
+      Vals Sums = sumOfHeads();
       for (int64_t I = 0; I < Tiles; ++I)
         K.storeBf16(score(Token, At(I)), Sums[I]);
     });
+  }
+
+  /// Heads that the decoded tiles meet at once: what the dots of some add to
+  /// the sums is worked out beside the dots of the next ones.
+  int64_t together() const { return Heads % 2 ? 1 : 2; }
+
+  /// Scores of the decoded tiles.
+  Vals sumOfHeads() {
+    constexpr int64_t Tiles = IndexDot::Tiles;
+    int64_t Count = together();
+    auto Add = [&](Vals &State, Val H, int64_t I) {
+      for (int64_t T = 0; T < Tiles; ++T)
+        State[T] = addHead(State[T], State[Tiles + T * Count + I], H + I);
+    };
+    // Before the first heads come zeros, with weights that are zero too.
+    Vals State(Tiles * (1 + Count), K.vf(0));
+    State = K.forRange(K.c64(0), K.c64(Heads), Count, State,
+                       [&](Val H, llvm::ArrayRef<Val> It) {
+                         Vals Before(It);
+                         int64_t Added = 0;
+                         Vals Dots = Dot.dots(H, Count, [&](int64_t Group) {
+                           int64_t Due = Count * (Group + 1) / Dot.groups();
+                           for (; Added < Due; ++Added)
+                             Add(Before, H - Count, Added);
+                         });
+                         llvm::copy(Dots, Before.begin() + Tiles);
+                         return Before;
+                       });
+    for (int64_t I = 0; I < Count; ++I)
+      Add(State, K.c64(Heads - Count), I);
+    State.resize(Tiles);
+    return State;
   }
 
   /// The same for any queries.

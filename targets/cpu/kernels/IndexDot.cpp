@@ -214,7 +214,8 @@ Vals IndexDot::addDots(Val H, int64_t Count, int64_t Group, Vals Totals) {
       Sums[I] = multiply(Sums[I], In[I % Count], Lines[I / Count]);
   }
   for (int64_t I = 0; I < Tiles * Count; ++I)
-    Out.push_back(addGroup(Sums[I], Totals[I], H + I % Count, Group, I / Count));
+    Out.push_back(
+        addGroup(Sums[I], Totals[I], H + I % Count, Group, I / Count));
   return Out;
 }
 

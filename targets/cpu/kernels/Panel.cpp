@@ -17,7 +17,7 @@ static constexpr int64_t InputBytes = PanelRows * BlockK * 4;
 static constexpr int64_t TotalBytes = PanelRows * PanelRunTiles * 64;
 
 int64_t panelBytes() {
-  return WeightBytes + ScaleBytes + InputBytes + TotalBytes;
+  return WeightBytes + ScaleBytes + InputBytes + TotalBytes + PanelRows * 8;
 }
 
 Panel placePanel(Val Scratch) {
@@ -26,6 +26,7 @@ Panel placePanel(Val Scratch) {
   P.scales = P.weights + WeightBytes;
   P.inputs = P.scales + ScaleBytes;
   P.totals = P.inputs + InputBytes;
+  P.ahead.rows = P.totals + TotalBytes;
   return P;
 }
 
@@ -174,8 +175,10 @@ static std::string multiplyName(int64_t Tiles) {
   return "panel_t" + std::to_string(Tiles);
 }
 
-/// multiply(weights, scales, inputs, totals, stride, groups, rows): the rows in
-/// steps that are as equal as can be, so that none is left with too few chains.
+/// multiply(weights, scales, inputs, totals, stride, groups, rows, ahead, from,
+/// to): the rows in steps that are as equal as can be, so that none is left
+/// with too few chains. Each step prefetches its rows' part of the next inputs:
+/// few lines at a time, which go on beside the products.
 static void emitMultiply(KernelBuilder &K, int64_t Tiles) {
   std::string Name = multiplyName(Tiles);
   if (K.hasFunction(Name))
@@ -183,13 +186,18 @@ static void emitMultiply(KernelBuilder &K, int64_t Tiles) {
   int64_t Most = K.microRows();
   for (int64_t Rows = 1; Rows <= Most; ++Rows)
     emitMicro(K, Rows, Tiles);
-  K.beginHelper(
-      Name, {K.ptr(), K.ptr(), K.ptr(), K.ptr(), K.i64(), K.i64(), K.i64()});
+  K.beginHelper(Name, {K.ptr(), K.ptr(), K.ptr(), K.ptr(), K.i64(), K.i64(),
+                       K.i64(), K.ptr(), K.i64(), K.i64()});
   Val Rows = K.param(6), Steps = (Rows + (Most - 1)) / Most;
   K.forRange(K.c64(0), Steps, 1, [&](Val I) {
     Val Begin = I * Rows / Steps, Count = (I + 1) * Rows / Steps - Begin;
     Val Inputs = K.param(2) + Begin * (BlockK * inputBytes(wantedInput(K)));
     Val Totals = K.param(3) + Begin * 64;
+    K.forRange(Begin, Begin + Count, 1, [&](Val R) {
+      Val Row = K.load(K.ptr(), K.param(7) + R * 8);
+      K.forRange(K.param(8), K.param(9), LineBytes,
+                 [&](Val Line) { K.prefetch(Row + Line); });
+    });
     K.ifOneOf(Count, Most, [&](int64_t R) {
       K.call(microName(R, Tiles),
              {K.param(0), K.param(1), Inputs, Totals, K.param(4), K.param(5)});
@@ -200,8 +208,9 @@ static void emitMultiply(KernelBuilder &K, int64_t Tiles) {
 
 void multiplyPanel(KernelBuilder &K, int64_t Tiles, Val Rows, Val Stride,
                    int64_t Size, const Panel &P) {
-  K.call(multiplyName(Tiles), {P.weights, P.scales, P.inputs, P.totals, Stride,
-                               K.c64(Size / GroupK), Rows});
+  K.call(multiplyName(Tiles),
+         {P.weights, P.scales, P.inputs, P.totals, Stride, K.c64(Size / GroupK),
+          Rows, P.ahead.rows, P.ahead.from, P.ahead.to});
 }
 
 void needPanelHelpers(KernelBuilder &K, TileLayout Layout, int64_t Tiles) {

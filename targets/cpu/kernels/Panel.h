@@ -20,9 +20,16 @@
 
 namespace dsv4::cpu {
 
+/// Inputs that are wanted next: for each row the address in `rows`, and the
+/// bytes [from, to) behind it that one call brings closer.
+struct PanelAhead {
+  Val rows, from, to;
+};
+
 /// Addresses of the pieces.
 struct Panel {
   Val weights, scales, inputs, totals;
+  PanelAhead ahead;
 };
 
 /// Rows that one decoding of a block serves: their inputs and totals stay in

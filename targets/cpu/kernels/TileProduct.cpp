@@ -133,22 +133,30 @@ static std::string blockName(const TileShape &Shape, int64_t Size) {
   return Shape.rows == TileRows ? Name : Name + "_last";
 }
 
-/// block(first tile, number of the block, scratch, tiles, rows, inputs): adds a
-/// block of `Size` k to the totals of all tiles.
+/// block(first tile, number of the block, scratch, tiles, rows, inputs, ahead):
+/// adds a block of `Size` k to the totals of all tiles; meanwhile brings the
+/// bytes from `ahead` on closer, as many as a block's inputs have in a row.
 static void emitBlock(KernelBuilder &K, const TileShape &Shape, int64_t Size) {
   std::string Name = blockName(Shape, Size);
   if (K.hasFunction(Name))
     return;
-  K.beginHelper(Name, {K.ptr(), K.i64(), K.ptr(), K.i64(), K.i64(), K.ptr()});
+  K.beginHelper(
+      Name, {K.ptr(), K.i64(), K.ptr(), K.i64(), K.i64(), K.ptr(), K.i64()});
   TileLayout Layout{Shape.format, Shape.inner};
   Val I = K.param(1), Tiles = K.param(3), Rows = K.param(4);
   Panel P = placePanel(K.param(2));
   P.inputs = K.param(5);
   Val Stride = Rows * 64;
+  // Of the lines ahead, those that fall to the tiles before number T.
+  auto linesBefore = [&](Val T) {
+    return min(T, Tiles) * (BlockK * 2 / LineBytes) / Tiles * LineBytes;
+  };
   auto Sweep = [&](Val From, Val To, int64_t Step, auto Body) {
     K.forRange(From, To, Step, [&](Val T) {
       Panel Here = P;
       Here.totals = P.totals + T * Stride;
+      Here.ahead.from = K.param(6) + linesBefore(T);
+      Here.ahead.to = K.param(6) + linesBefore(T + Step);
       Body(K.param(0) + T * tileBytes(Shape.format, Shape.inner), Step, Here);
     });
   };
@@ -227,8 +235,8 @@ private:
     K.forRange(K.c64(0), Rows, 1, [&](Val R) { gather(I, Count, Size, R); });
     Val First = Run.first + From * tileBytes(Shape.format, Shape.inner);
     for (int64_t N = 0; N < Count; ++N)
-      K.call(blockName(Shape, Size),
-             {First, I + N, K.scratch(), Tiles, Rows, inputsOf(N)});
+      K.call(blockName(Shape, Size), {First, I + N, K.scratch(), Tiles, Rows,
+                                      inputsOf(N), K.c64(N * (BlockK * 2))});
   }
 
   void gather(Val I, int64_t Count, int64_t Size, Val R) {
@@ -236,13 +244,18 @@ private:
       return Run.address(Begin + Row).first + I * (BlockK * 2);
     };
     Val X = RowOf(R), Soon = RowOf(min(R + RowsAhead, Rows - 1));
-    // Rows lie far apart, so nothing but this brings their next blocks closer.
-    // Often so by a multiple of 4 KiB that the first cache keeps eight rows:
-    // what was brought closer in the blocks before is fetched once more.
-    for (int64_t Line = 0; Line < Count * BlockK * 2; Line += LineBytes) {
-      K.prefetch(X + Count * BlockK * 2 + Line);
+    int64_t Bytes = Count * BlockK * 2;
+    // Rows lie far apart, so nothing but this, and what multiplies, brings
+    // their next blocks closer. Often so by a multiple of 4 KiB that the first
+    // cache keeps eight rows: these are fetched once more when they are near.
+    K.store(X + Bytes, P.ahead.rows + R * 8);
+    for (int64_t Line = 0; Line < Bytes; Line += LineBytes)
       K.prefetch(Soon + Line);
-    }
+    if (int64_t Few = mostFewRows(K))
+      K.ifThen(Rows <= Few, [&] {
+        for (int64_t Line = 0; Line < Bytes; Line += LineBytes)
+          K.prefetch(X + Bytes + Line);
+      });
     for (int64_t N = 0; N < Count; ++N)
       expandInput(K, X + N * (BlockK * 2), inputsOf(N) + R * inputRow(), Size);
   }

@@ -12,7 +12,9 @@
 namespace dsv4::num {
 
 /// One head over `count` rows of n values, which are keys and values; `scores`
-/// has room for count floats (R4).
+/// has room for count floats (R4). Values are summed in pairs of rows, the odd
+/// one first, as the BF16 dot instruction does; a missing odd row is the last
+/// one with probability 0.
 inline void attendHead(const float *q, const float *const *rows, int64_t count,
                        int64_t n, float scale, float sink, float *scores,
                        float *out) {

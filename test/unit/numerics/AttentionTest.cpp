@@ -72,6 +72,21 @@ TEST(Attend, SinkTakesItsShareAndNothingElse) {
   EXPECT_LT(attend(Zero, R, 1, 85)[0], 1e-30f);
 }
 
+TEST(Attend, ValuesInPairsTheOddRowFirst) {
+  Floats Zero(32);
+  Rows R;
+  for (float V : {1.0f, 0.0f, -1.0f, 0x1p-30f})
+    R.add(Floats(32, V));
+  // 1 + 2^-30 is 1; one after the other the rows would leave 2^-30.
+  EXPECT_EQ(attend(Zero, R, 1, -1e30f)[0], 0.0f);
+  Rows Turned;
+  for (float V : {1.0f, 0.0f, 0x1p-30f, -1.0f})
+    Turned.add(Floats(32, V));
+  EXPECT_EQ(attend(Zero, Turned, 1, -1e30f)[0], 0x1p-32f);
+  Turned.add(Floats(32, 3.0f)); // its odd row is missing
+  EXPECT_EQ(attend(Zero, Turned, 1, -1e30f)[0], num::roundBf16(0.6f));
+}
+
 TEST(Attend, NumeratorIsBf16DenominatorIsNot) {
   bool NumeratorMatters = false, DenominatorMatters = false;
   for (int I = 1; I < 400; ++I) {

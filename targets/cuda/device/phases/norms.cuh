@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// kern.embed, kern.norm_quant, kern.quantize and kern.rope_table. Bit-equal to
-// runtime/numerics (R12, R13, R15). Not run on hardware.
+// kern.embed, kern.norm_quant and kern.quantize. Bit-equal to runtime/numerics
+// (R12, R15). Not run on hardware.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_NORMS_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_NORMS_CUH
@@ -120,30 +120,6 @@ template <class C> DSV4_DEVICE void quantize(const QuantizeParams &p) {
     fakeQuantizeLanes(x);
     if (exists)
       storeRow(p.xq, v, packRow(x));
-  });
-}
-
-// ---- rope_table -------------------------------------------------------------
-//
-//   struct C { static constexpr u32 Count = 32; }; // frequencies
-//
-// Item: a pair of a token, by one thread.
-
-struct RopeTableParams {
-  const dsv4_step *step;
-  Global<const float> freqs; // [count]
-  Global<float> tab;         // [tokens, count, 2]: cosine, sine
-};
-
-template <class C> DSV4_DEVICE void ropeTable(const RopeTableParams &p) {
-  gridDepWait();
-  gridDepLaunch();
-  forGridVectors(ld(&p.step->tokens) * C::Count, [&](i64 v, bool exists) {
-    if (!exists)
-      return;
-    float position = float(ld(ld(&p.step->position) + v / C::Count));
-    num::CosSin turn = num::cosSin(position * p.freqs[v % C::Count]);
-    p.tab.template setVec<2>(2 * v, Vec<float, 2>{{turn.cos, turn.sin}});
   });
 }
 

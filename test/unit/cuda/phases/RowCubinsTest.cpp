@@ -31,7 +31,6 @@ constexpr Kernel Kernels[] = {
     {"routeByTable", 128, 0, 64, 4},  {"lists", 1024, 33792, 64, 1},
     {"swigluOfSlots", 256, 0, 48, 4}, {"sumOfExperts", 256, 0, 64, 4},
     {"embedding", 256, 0, 32, 4},     {"quantized", 256, 0, 48, 4},
-    {"turns", 256, 0, 40, 4},
 };
 
 class RowCubinsTest : public testing::TestWithParam<const char *> {};

@@ -42,7 +42,7 @@ struct SlotsConfig {
   static constexpr float Limit = 10.0f;
 };
 struct RowsConfig {
-  static constexpr u32 Streams = 4, Hidden = 4096, Width = 8192, Count = 32;
+  static constexpr u32 Streams = 4, Hidden = 4096, Width = 8192;
 };
 
 #define KERNEL(name, threads, Params, body)                                    \
@@ -65,4 +65,3 @@ KERNEL(swigluOfSlots, 256, SwigluParams, swiglu<SlotsConfig>)
 KERNEL(sumOfExperts, 256, CombineParams, combine<SlotsConfig>)
 KERNEL(embedding, 256, EmbedParams, embed<RowsConfig>)
 KERNEL(quantized, 256, QuantizeParams, quantize<RowsConfig>)
-KERNEL(turns, 256, RopeTableParams, ropeTable<RowsConfig>)

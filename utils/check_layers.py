@@ -32,8 +32,9 @@ LAYERS = {
     "targets/common": FREE + IR + ["dialects/qfmt", "dialects/kern", "toml++"],
     "targets/cpu": FREE + IR + ["dialects/qfmt", "dialects/kern",
                                 "targets/common"],
-    # Device code is freestanding: NVRTC compiles it without an include folder.
-    "targets/cuda/device": [],
+    # Device code is freestanding: NVRTC compiles it without an include folder,
+    # and what it shares with the host comes from memory (DeviceSources).
+    "targets/cuda/device": FREE,
     # Runs device code on the CPU; no MLIR and no LLVM.
     "targets/cuda/emulation": ["targets/cuda/device"],
     # No kern here: the toolchain knows CUDA and files, not programs.
@@ -158,10 +159,13 @@ CASES = [
     ("dsv4 and kern do not know each other", {
         "dialects/dsv4/IR/D.td": 'include "dialects/kern/IR/K.td"\n',
     }, "layer dialects/dsv4 may not include dialects/kern"),
-    ("device code sees device code alone", {
+    ("device code sees itself and the arithmetic", {
         "targets/cuda/device/a.cuh": '#include "targets/cuda/device/b.h"\n'
                                      '#include "runtime/numerics/formats.h"\n',
-    }, "layer targets/cuda/device may not include runtime/numerics"),
+    }, None),
+    ("device code sees nothing else of the runtime", {
+        "targets/cuda/device/a.cuh": '#include "runtime/base/status.h"\n',
+    }, "layer targets/cuda/device may not include runtime/base"),
     ("targets never see dsv4", {
         "targets/cpu/a.cpp": '#include "dialects/dsv4/IR/D.h"\n',
     }, "layer targets/cpu may not include dialects/dsv4"),

@@ -204,7 +204,9 @@ typedef struct dsv4_program {
   int64_t num_state_reads;
 } dsv4_program;
 
+#ifndef __CUDACC__ // device code reads steps, not programs
 extern const dsv4_program dsv4_program_root;
+#endif
 
 #ifdef __cplusplus
 }

@@ -58,7 +58,8 @@ template <class C> struct Inputs {
     sink = random.floats(C::Heads, 3);
     int numEntries = (rows.most() + 1) / C::Ratio;
     for (int i = 0; i < C::RingRows + numEntries; ++i) {
-      Bytes packed = packedKv(row(C::Width), C::Width, C::RopeDims, C::RowBytes);
+      Bytes packed =
+          packedKv(row(C::Width), C::Width, C::RopeDims, C::RowBytes);
       state.insert(state.end(), packed.begin(), packed.end());
     }
     rows.stride = 0;
@@ -78,8 +79,7 @@ template <class C> struct Inputs {
     std::vector<const u8 *> out;
     for (int p = std::max(0, position - C::WindowSize + 1); p <= position; ++p)
       out.push_back(state.data() + p % C::RingRows * C::RowBytes);
-    int visible =
-        C::Entries == EntryRows::None ? 0 : (position + 1) / C::Ratio;
+    int visible = C::Entries == EntryRows::None ? 0 : (position + 1) / C::Ratio;
     bool selected = C::Entries == EntryRows::Selected;
     for (int i = 0; i < (selected ? std::min(visible, C::NumIds) : visible);
          ++i) {
@@ -114,10 +114,9 @@ Halves attend(const Inputs<C> &in, i64 turn, u64 count, u32 blocks = 3) {
         for (i64 at = 0; at < in.rows.tokens(); at += turn) {
           p.firstToken = at;
           p.numTokens = std::min(turn, in.rows.tokens() - at);
-          auto first = emu.launch("split", {blocks},
-                                  {u32(AttendPlan<C>::Threads)},
-                                  AttendPlan<C>::Bytes,
-                                  [=] { attendSplit<C>(p); }, after);
+          auto first = emu.launch(
+              "split", {blocks}, {u32(AttendPlan<C>::Threads)},
+              AttendPlan<C>::Bytes, [=] { attendSplit<C>(p); }, after);
           auto second =
               emu.launch("combine", {2}, {64}, 0, [=] { attendCombine<C>(p); },
                          {{first, Edge::Programmatic}});
@@ -155,8 +154,8 @@ struct Reference {
       s.push_back(dot * double(scale));
       most = std::max(most, s.back());
       // Two sums of n terms in float32, each below n 2^-24 of the sizes.
-      scoreError = std::max(scoreError,
-                            2 * double(n) * 0x1p-24 * sizes * double(scale));
+      scoreError =
+          std::max(scoreError, 2 * double(n) * 0x1p-24 * sizes * double(scale));
     }
     for (size_t r = 0; r < rows.size(); ++r) {
       double p = std::exp(s[r] - most);
@@ -167,9 +166,9 @@ struct Reference {
     total += std::exp(double(sink) - most);
     double sums = 2 * double(rows.size()) * 0x1p-24;
     for (size_t i = 0; i < n; ++i)
-      bound.push_back(float((0x1p-8 + 2 * scoreError + 2 * sums) * size[i] /
-                                total +
-                            0x1p-8 * std::abs(double(out[i]))));
+      bound.push_back(
+          float((0x1p-8 + 2 * scoreError + 2 * sums) * size[i] / total +
+                0x1p-8 * std::abs(double(out[i]))));
   }
 
   /// Inverse RoPE: errors of a pair mix, and both round once more.

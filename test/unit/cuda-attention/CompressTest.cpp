@@ -14,8 +14,7 @@ using namespace dsv4::cuda::test;
 
 namespace {
 
-template <int N, bool Overlaps, int R, int Slots, bool IsIndex>
-struct Config {
+template <int N, bool Overlaps, int R, int Slots, bool IsIndex> struct Config {
   static constexpr int Width = N, Ratio = R, CarrySlots = Slots, RopeDims = 64;
   static constexpr bool Overlap = Overlaps, Index = IsIndex;
   static constexpr int RowBytes = (N - 64) + 128 + 8;
@@ -78,14 +77,14 @@ private:
         }
       const dsv4_step *step = rows.upload(emu);
       auto us = emu.input("u", stepU), gs = emu.input("g", stepG);
-      CompressParams c{step,  us,    gs,   apes,
-                       norms, state, state + CarryBytes, turns};
+      CompressParams c{step, us, gs, apes, norms, state, state + CarryBytes,
+                       turns};
       CarryParams k{step, us, gs, state};
-      auto first = emu.launch("compress", {2}, {64}, D * 4,
-                              [=] { compress<C>(c); }, after);
-      auto second = emu.launch("carry", {3}, {32}, 0,
-                               [=] { carry<CarryConfig<C>>(k); },
-                               {{first, Edge::Programmatic}});
+      auto first = emu.launch(
+          "compress", {2}, {64}, D * 4, [=] { compress<C>(c); }, after);
+      auto second =
+          emu.launch("carry", {3}, {32}, 0, [=] { carry<CarryConfig<C>>(k); },
+                     {{first, Edge::Programmatic}});
       after = {{second, Edge::Programmatic}};
       at += size;
       ++turn;
@@ -137,10 +136,10 @@ private:
                                float(1.0 / 6));
       ASSERT_EQ(tile[indexScale(entry % 16, group)], byte) << entry;
       const u8 *at = tile + 4 * indexWord(entry % 16, group, k % 32 / 8);
-      u32 word = u32(at[0]) | u32(at[1]) << 8 | u32(at[2]) << 16 |
-                 u32(at[3]) << 24;
-      float q = num::roundE2M1(
-          num::clamp(x[size_t(k)] * num::inverseScale(byte), 6));
+      u32 word =
+          u32(at[0]) | u32(at[1]) << 8 | u32(at[2]) << 16 | u32(at[3]) << 24;
+      float q =
+          num::roundE2M1(num::clamp(x[size_t(k)] * num::inverseScale(byte), 6));
       ASSERT_EQ(indexCode(word, u32(k % 8)), num::e2m1Code(q))
           << "entry " << entry << ", element " << k;
     }

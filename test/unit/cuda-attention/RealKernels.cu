@@ -60,13 +60,18 @@ PHASE(query_heads, QueryHeadsParams, 128, queryHeads<Query>)
 PHASE(index_query, IndexQueryParams, 128, indexQuery<Index>)
 PHASE(store_kv, StoreKvParams, 128, storeKv<Store>)
 PHASE(rope_table, RopeTableParams, 128, ropeTable<Turns>)
-PHASE(compress_sparse, CompressParams, 512, (compress<Pool<512, true, 4, false>>))
+PHASE(compress_sparse, CompressParams, 512,
+      (compress<Pool<512, true, 4, false>>))
 PHASE(compress_index, CompressParams, 128, (compress<Pool<128, true, 4, true>>))
-PHASE(compress_dense, CompressParams, 512, (compress<Pool<512, false, 128, false>>))
+PHASE(compress_dense, CompressParams, 512,
+      (compress<Pool<512, false, 128, false>>))
 PHASE(carry_rows, CarryParams, 128, carry<Kept>)
 PHASE(index_score, IndexScoreParams, 256, indexScore<Index>)
 PHASE(top_k, TopKParams, 512, topK<Top>)
-PHASE(attend_window, AttendParams, AttendPlan<Window>::Threads, attendSplit<Window>)
-PHASE(attend_dense, AttendParams, AttendPlan<Dense>::Threads, attendSplit<Dense>)
-PHASE(attend_sparse, AttendParams, AttendPlan<Sparse>::Threads, attendSplit<Sparse>)
+PHASE(attend_window, AttendParams, AttendPlan<Window>::Threads,
+      attendSplit<Window>)
+PHASE(attend_dense, AttendParams, AttendPlan<Dense>::Threads,
+      attendSplit<Dense>)
+PHASE(attend_sparse, AttendParams, AttendPlan<Sparse>::Threads,
+      attendSplit<Sparse>)
 PHASE(combine_sparse, AttendParams, 256, attendCombine<Sparse>)

@@ -48,8 +48,8 @@ void check(const StepRows &rows, const Halves &scores, u64 count,
       count);
   for (i64 t = 0; t < rows.tokens(); ++t) {
     int visible = (rows.position[size_t(t)] + 1) / C::Ratio;
-    auto want = best(scores.data() + t * (rows.context / C::Ratio), visible,
-                     C::K);
+    auto want =
+        best(scores.data() + t * (rows.context / C::Ratio), visible, C::K);
     for (int i = 0; i < C::K; ++i)
       ASSERT_EQ(ids[size_t(t * C::K + i)], want[size_t(i)])
           << what << ": token " << t << ", " << visible << " visible, " << i;
@@ -88,6 +88,10 @@ TEST(CudaTopK, Ties) {
           scores[i] = bits;
       check<C>(rows, scores, 1, "one number");
     }
+    for (size_t i = 0; i < scores.size(); ++i)
+      if (i % 97) // both zeros where the selection ends
+        scores[i] = i % 3 ? 0 : 0x8000;
+    check<C>(rows, scores, 1, "zeros");
     for (u16 &s : scores) // few numbers, infinities too
       s = u16((random() % 9 - 4) << 13 | 0x1f80);
     check<C>(rows, scores, 1, "few numbers");

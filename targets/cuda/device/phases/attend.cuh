@@ -6,8 +6,8 @@
 //                  rows: scores, running maximum, BF16 probabilities, sums;
 //   attendCombine  a warp takes one head: splits ascending, the sink, division,
 //                  BF16, inverse RoPE.
-// Queries, rows and probabilities are the BF16 values of R4, so all products are
-// exact; only the order of sums differs, and the maximum that probabilities
+// Queries, rows and probabilities are the BF16 values of R4, so all products
+// are exact; only the order of sums differs, and the maximum that probabilities
 // refer to (that of the rows so far). docs/cuda-phases.md derives the bound.
 // The order is fixed by C and by the token's position: no step, schedule or
 // number of blocks moves a bit. Never run on hardware.
@@ -80,10 +80,10 @@ private:
     DSV4_UNROLL
     for (int m = 0; m < HeadSteps; ++m)
       DSV4_UNROLL
-      for (int n = 0; n < DimSteps; ++n)
-        DSV4_UNROLL
-        for (int i = 0; i < 4; ++i)
-          sums[m][n][i] = 0;
+    for (int n = 0; n < DimSteps; ++n)
+      DSV4_UNROLL
+    for (int i = 0; i < 4; ++i)
+      sums[m][n][i] = 0;
     int begin = split * rows.rowsPerSplit(), end = begin + rows.rowsPerSplit();
     end = end < rows.count ? end : rows.count;
     for (int first = begin; first < end; first += Tile) {
@@ -99,7 +99,8 @@ private:
     storeSums(sums);
   }
 
-  // ---- Shared memory ---------------------------------------------------------
+  // ---- Shared memory
+  // ---------------------------------------------------------
 
   DSV4_DEVICE Element<float> floatAt(int byte, int i) const {
     return shared.as<float>()[byte / 4 + i];
@@ -152,7 +153,8 @@ private:
     }
   }
 
-  // ---- Scores ----------------------------------------------------------------
+  // ---- Scores
+  // ----------------------------------------------------------------
 
   /// q . k of 16 heads and 8 rows per warp: four sums over the steps of 16 dims
   /// that are equal mod 4, so that no product waits for the one before.
@@ -187,8 +189,8 @@ private:
     }
   }
 
-  /// Probabilities of a tile with `count` rows, which refer to the largest score
-  /// so far: a warp takes four heads, a lane a row.
+  /// Probabilities of a tile with `count` rows, which refer to the largest
+  /// score so far: a warp takes four heads, a lane a row.
   DSV4_DEVICE void weighTile(int count) const {
     for (int h = int(warpId()); h < C::HeadTile; h += Warps) {
       float s = floatAt(Plan::Scores, h * Plan::ScorePitch + int(laneId()));
@@ -216,7 +218,8 @@ private:
     }
   }
 
-  // ---- Values ----------------------------------------------------------------
+  // ---- Values
+  // ----------------------------------------------------------------
 
   /// sums = sums * factor + p . v: a warp has all heads of the tile and a slice
   /// of the dims.
@@ -229,8 +232,8 @@ private:
       DSV4_UNROLL
       for (int n = 0; n < DimSteps; ++n)
         DSV4_UNROLL
-        for (int i = 0; i < 4; ++i)
-          sums[m][n][i] *= i < 2 ? up : low;
+      for (int i = 0; i < 4; ++i)
+        sums[m][n][i] *= i < 2 ? up : low;
     }
     auto weights =
         shared + Plan::Weights + lane % 16 * Plan::WeightPitch + lane / 16 * 16;
@@ -263,23 +266,21 @@ private:
     DSV4_UNROLL
     for (int m = 0; m < HeadSteps; ++m)
       DSV4_UNROLL
-      for (int half = 0; half < 2; ++half) {
-        int h = 16 * m + int(lane / 4) + 8 * half;
-        if (firstHead + h >= C::Heads)
-          continue;
-        auto to = p.sums + (place + h) * C::Width + int(warpId()) * Slice +
-                  int(lane % 4) * 2;
-        DSV4_UNROLL
-        for (int n = 0; n < DimSteps; ++n)
-          to.template setVec<2>(8 * n,
-                                Vec<float, 2>{{sums[m][n][2 * half],
-                                               sums[m][n][2 * half + 1]}});
-      }
+    for (int half = 0; half < 2; ++half) {
+      int h = 16 * m + int(lane / 4) + 8 * half;
+      if (firstHead + h >= C::Heads)
+        continue;
+      auto to = p.sums + (place + h) * C::Width + int(warpId()) * Slice +
+                int(lane % 4) * 2;
+      DSV4_UNROLL
+      for (int n = 0; n < DimSteps; ++n)
+        to.template setVec<2>(8 * n, Vec<float, 2>{{sums[m][n][2 * half],
+                                                    sums[m][n][2 * half + 1]}});
+    }
     for (int h = int(threadIdX()); h < C::HeadTile; h += Plan::Threads)
       if (firstHead + h < C::Heads)
-        p.stats.template setVec<2>(
-            2 * (place + h), Vec<float, 2>{{largest(h), denominator(h)}});
-    syncThreads(); // the next item starts over
+        p.stats.template setVec<2>(2 * (place + h),
+                                   Vec<float, 2>{{largest(h), denominator(h)}});
   }
 
   const AttendParams &p;
@@ -314,8 +315,8 @@ DSV4_DEVICE SplitWeights weighSplits(float largest, float denominator,
   }
   SplitWeights w{num::exp(largest - most), 0};
   for (int s = 0; s < splits; ++s)
-    w.total = num::fma(shfl(denominator, u32(s)), shfl(w.factor, u32(s)),
-                       w.total);
+    w.total =
+        num::fma(shfl(denominator, u32(s)), shfl(w.factor, u32(s)), w.total);
   w.total += num::exp(sink - most);
   return w;
 }
@@ -343,19 +344,19 @@ DSV4_DEVICE void combineHead(const AttendParams &p, i64 token, int head) {
   i64 row = p.firstToken + token;
   DSV4_UNROLL
   for (int i = 0; i < Pairs; ++i) {
-    int dim = 64 * i + 2 * int(laneId()), turned = dim - (C::Width - C::RopeDims);
+    int dim = 64 * i + 2 * int(laneId()),
+        turned = dim - (C::Width - C::RopeDims);
     float a = num::roundBf16(sums[i][0] / w.total);
     float b = num::roundBf16(sums[i][1] / w.total);
     if (turned >= 0) { // R13, turned back
-      Vec<float, 2> turn =
-          p.tab.template vec<2>(row * C::RopeDims + turned);
+      Vec<float, 2> turn = p.tab.template vec<2>(row * C::RopeDims + turned);
       float sine = -turn[1];
       float even = num::fma(a, turn[0], -(b * sine));
       b = num::fma(a, sine, b * turn[0]);
       a = even;
     }
-    p.headsOut.template as<u32>()[((row * C::Heads + head) * C::Width + dim) /
-                                  2] =
+    p.headsOut
+        .template as<u32>()[((row * C::Heads + head) * C::Width + dim) / 2] =
         num::floatToBf16(a) | u32(num::floatToBf16(b)) << 16;
   }
 }
@@ -366,8 +367,8 @@ template <class C> DSV4_DEVICE void attendCombine(const AttendParams &p) {
   gridDepWait();
   gridDepLaunch();
   i64 warps = blockDimX() / 32;
-  for (i64 item = blockIdX() * warps + warpId();
-       item < p.numTokens * C::Heads; item += gridDimX() * warps)
+  for (i64 item = blockIdX() * warps + warpId(); item < p.numTokens * C::Heads;
+       item += gridDimX() * warps)
     combineHead<C>(p, item / C::Heads, int(item % C::Heads));
 }
 

@@ -4,9 +4,9 @@
 // Which rows a token attends to, how they fall into splits, and how stored KV
 // rows become BF16 in shared memory. Never run on hardware.
 //
-// Rows are numbered as R4 sums them: the window by position, then entries by id.
-// How many there are depends on the token's position alone, so do the splits: a
-// token's result knows nothing of the step that it came in.
+// Rows are numbered as R4 sums them: the window by position, then entries by
+// id. How many there are depends on the token's position alone, so do the
+// splits: a token's result knows nothing of the step that it came in.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_ATTEND_ROWS_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_ATTEND_ROWS_CUH
@@ -82,8 +82,9 @@ template <class C> struct AttendRows {
 };
 
 /// Four E4M3 codes times 2^(scale - 127) in BF16, exactly: the scales of stored
-/// rows leave the range of normal numbers to neither side (2^-22 is their floor,
-/// R15). A code's bits, moved to the places of BF16, are its value times 2^-120.
+/// rows leave the range of normal numbers to neither side (2^-22 is their
+/// floor, R15). A code's bits, moved to the places of BF16, are its value times
+/// 2^-120.
 DSV4_DEVICE Vec<u32, 2> kvCodesToBf16(u32 codes, u32 scale) {
   Vec<u32, 2> out;
   u32 factors = scale << 7 | scale << 23;
@@ -97,8 +98,8 @@ DSV4_DEVICE Vec<u32, 2> kvCodesToBf16(u32 codes, u32 scale) {
   return out;
 }
 
-/// Word `w` of 8 bytes of a stored row of N values with R rotary ones: where its
-/// values go in a row of BF16, and they themselves.
+/// Word `w` of 8 bytes of a stored row of N values with R rotary ones: where
+/// its values go in a row of BF16, and they themselves.
 template <class C>
 DSV4_DEVICE void unpackKvWord(Global<const u8> row, int w, Shared<u8> to) {
   constexpr int Codes = C::Width - C::RopeDims;

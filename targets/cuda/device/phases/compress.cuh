@@ -100,8 +100,8 @@ template <class C> DSV4_DEVICE void compress(const CompressParams &p) {
       continue;
     i64 first = step.firstRow(token);
     auto carry = step.stateOf(p.carry, token).template as<const float>();
-    CompressSlots<C> slots{p.u, p.g, p.ape, carry, first,
-                           step.position(first), position};
+    CompressSlots<C> slots{
+        p.u, p.g, p.ape, carry, first, step.position(first), position};
     int from = C::Overlap && entry == 0 ? C::Ratio : 0;
     for (int c = int(threadIdX()); c < C::Width; c += int(blockDimX()))
       pooled[c] = num::roundBf16(slots.pool(from, c));

@@ -1,10 +1,11 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A row of N BF16 values in the registers of half a warp: lane l of 16 holds the
-// elements 16 i + l, the lanes of R3. Norms, RoPE, Hadamard transform and the
-// stored forms of rows; every sum and rounding is that of runtime/numerics, so
-// the bits are. All 32 lanes take part, two rows at a time. Not run on hardware.
+// A row of N BF16 values in the registers of half a warp: lane l of 16 holds
+// the elements 16 i + l, the lanes of R3. Norms, RoPE, Hadamard transform and
+// the stored forms of rows; every sum and rounding is that of runtime/numerics,
+// so the bits are. All 32 lanes take part, two rows at a time. Not run on
+// hardware.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_HALF_ROW_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_HALF_ROW_CUH
@@ -75,8 +76,7 @@ template <int N> struct HalfRow {
     float r = 1.0f / num::sqrt(halfWarpSum(sum) / float(N) + eps);
     DSV4_UNROLL
     for (int i = 0; i < Count; ++i)
-      v[i] =
-          num::roundBf16(num::bf16ToFloat(weight[element(i)]) * (v[i] * r));
+      v[i] = num::roundBf16(num::bf16ToFloat(weight[element(i)]) * (v[i] * r));
   }
 
   /// RoPE of the last R elements (R13); turn(k) is the cosine of pair k / 2 for
@@ -109,12 +109,12 @@ template <int N> struct HalfRow {
     DSV4_UNROLL
     for (int step = 1; step < Count; step *= 2)
       DSV4_UNROLL
-      for (int i = 0; i < Count; ++i)
-        if (!(i & step)) {
-          float a = v[i], b = v[i + step];
-          v[i] = a + b;
-          v[i + step] = a - b;
-        }
+    for (int i = 0; i < Count; ++i)
+      if (!(i & step)) {
+        float a = v[i], b = v[i + step];
+        v[i] = a + b;
+        v[i + step] = a - b;
+      }
     float scale = inverseRoot();
     DSV4_UNROLL
     for (int i = 0; i < Count; ++i)

@@ -9,8 +9,8 @@
 //
 // k_i a multiple of 0.5. Every partial sum, in whatever order, is a multiple of
 // 0.5 up to 2880: 13 bits, which FP16 products with float32 accumulators hold
-// exactly (so would the 14 bits of Hopper's FP8, with no bit to spare and not on
-// sm_80). R1's chain has the same exact value, and then takes the same fma.
+// exactly (so would the 14 bits of Hopper's FP8, with no bit to spare and not
+// on sm_80). R1's chain has the same exact value, and then takes the same fma.
 //
 // Queries are any BF16 as far as types know. A token with a block that does not
 // fit (its largest value is 2^E and another no multiple of 2^(E - 3), or E out
@@ -65,8 +65,9 @@ template <class C> struct IndexScorePlan {
 /// Integer up to 15 in FP16, from its float.
 DSV4_DEVICE u32 smallIntegerF16(float x) {
   u32 bits = num::bitsOf(x), magnitude = bits & 0x7fffffffu;
-  return magnitude == 0 ? 0 : (bits >> 16 & 0x8000u) |
-                                  ((magnitude >> 13) - (112u << 10));
+  return magnitude == 0
+             ? 0
+             : (bits >> 16 & 0x8000u) | ((magnitude >> 13) - (112u << 10));
 }
 
 template <class C> class IndexScore {
@@ -79,8 +80,8 @@ public:
       : p(p), step(p.step), shared(dynamicShared()) {}
 
   DSV4_DEVICE void run() {
-    i64 blocks = ((step.maxPosition() + 1) / C::Ratio + ScoreBlock - 1) /
-                 ScoreBlock;
+    i64 blocks =
+        ((step.maxPosition() + 1) / C::Ratio + ScoreBlock - 1) / ScoreBlock;
     i64 ready = -1; // the token whose queries lie in shared memory
     for (i64 item = blockIdX(); item < step.tokens() * blocks;
          item += gridDimX()) {
@@ -104,7 +105,8 @@ public:
   }
 
 private:
-  // ---- Queries ---------------------------------------------------------------
+  // ---- Queries
+  // ---------------------------------------------------------------
 
   DSV4_DEVICE void prepare() {
     syncThreads(); // all are done with the token before
@@ -176,7 +178,8 @@ private:
     return fits ? 0 : 1;
   }
 
-  // ---- Tiles -----------------------------------------------------------------
+  // ---- Tiles
+  // -----------------------------------------------------------------
 
   /// A lane's words of one row of the tile, zeros where it is not visible.
   DSV4_DEVICE U32x4 keyWords(Global<const u8> tile, int entry, int half) const {
@@ -200,8 +203,8 @@ private:
     DSV4_UNROLL
     for (int j = 0; j < J; ++j)
       DSV4_UNROLL
-      for (int i = 0; i < 4; ++i)
-        totals[j][i] = 0;
+    for (int i = 0; i < 4; ++i)
+      totals[j][i] = 0;
     Fp4Table one = fp4TableF16(Fp4Bias); // the codes as they are
     DSV4_UNROLL
     for (int group = 0; group < IndexGroups; ++group) {
@@ -243,18 +246,18 @@ private:
     DSV4_UNROLL
     for (int j = 0; j < J; ++j)
       DSV4_UNROLL
-      for (int i = 0; i < 4; ++i)
-        dots[j][i] = term(dots[j][i], weight(2 * J * c + 2 * j + i % 2));
+    for (int i = 0; i < 4; ++i)
+      dots[j][i] = term(dots[j][i], weight(2 * J * c + 2 * j + i % 2));
     float up = 0, low = 0;
     DSV4_UNROLL
     for (u32 turn = 0; turn < 4; ++turn) {
       DSV4_UNROLL
       for (int j = 0; j < J; ++j)
         DSV4_UNROLL
-        for (int i = 0; i < 2; ++i) {
-          up += dots[j][i];
-          low += dots[j][i + 2];
-        }
+      for (int i = 0; i < 2; ++i) {
+        up += dots[j][i];
+        low += dots[j][i + 2];
+      }
       up = shfl(up, (laneId() & ~3u) | turn);
       low = shfl(low, (laneId() & ~3u) | turn);
     }
@@ -270,7 +273,8 @@ private:
           num::floatToBf16(score);
   }
 
-  // ---- Any queries -----------------------------------------------------------
+  // ---- Any queries
+  // -----------------------------------------------------------
 
   DSV4_DEVICE void scoreInOrder() const {
     for (int i = int(threadIdX()); i < ScoreBlock; i += int(blockDimX())) {

@@ -5,7 +5,8 @@
 // of the scores by one block of threads:
 //   1. scores become 16-bit keys in the order of the scores; a histogram of
 //      their upper bytes says in which bin the k-th largest lies;
-//   2. a histogram of the lower bytes in that bin gives the k-th largest key and
+//   2. a histogram of the lower bytes in that bin gives the k-th largest key
+//   and
 //      how many of its equals belong to the best;
 //   3. ids above the key, and the first of its equals, are written in ascending
 //      order: places come from sums over warps.
@@ -44,7 +45,8 @@ DSV4_DEVICE u32 scoreKey(u32 bits) {
 
 template <class C> class TopK {
   using Plan = TopKPlan<C>;
-  /// Scores that a thread loads at once; rows of coarse entries are not aligned.
+  /// Scores that a thread loads at once; rows of coarse entries are not
+  /// aligned.
   static constexpr int Width = 128 / C::Ratio % 8 == 0 ? 8 : 1;
   static constexpr int Chunk = C::Threads * Width;
   static_assert(C::Threads % 32 == 0 && C::Threads <= 1024 && C::K > 0, "");
@@ -116,8 +118,8 @@ private:
       DSV4_UNROLL
       for (int i = 0; i < Width; ++i)
         if (i < count && keys[i] >> shift >> 8 == prefix)
-          atomAddShared(histograms + (warpId() * 256 + (keys[i] >> shift & 255)),
-                        1);
+          atomAddShared(
+              histograms + (warpId() * 256 + (keys[i] >> shift & 255)), 1);
     }
     syncThreads();
     for (int bin = int(threadIdX()); bin < 256; bin += C::Threads) {
@@ -158,8 +160,8 @@ private:
     }
   }
 
-  /// Entries before this thread in the chunk, and of the whole chunk: keys above
-  /// in the lower half of the word, equals in the upper one.
+  /// Entries before this thread in the chunk, and of the whole chunk: keys
+  /// above in the lower half of the word, equals in the upper one.
   struct Places {
     u32 before, all;
   };

@@ -3,8 +3,8 @@
 //
 // All attention phases of a layer as a chain of dependent launches, over steps
 // of 18, 1 and 2 tokens: each knows of the one before alone, and state begins
-// unwritten, so that a phase which reads what nobody wrote, or does not wait, is
-// found. The bits are those of every schedule, and of another way to cut the
+// unwritten, so that a phase which reads what nobody wrote, or does not wait,
+// is found. The bits are those of every schedule, and of another way to cut the
 // steps. Not run on hardware.
 
 #include "targets/cuda/device/phases/attend.cuh"
@@ -123,9 +123,8 @@ private:
     auto ids = emu.scratch<i32>("ids", size_t(count * Layer::K));
     IndexQueryParams query{at, emu.input("iheads", raw), tab, q};
     add(0, [=] { indexQuery<Layer>(query); });
-    IndexScoreParams score{at, q,
-                           emu.input("w", part(in.weights, first, count)),
-                           tiles, scores};
+    IndexScoreParams score{
+        at, q, emu.input("w", part(in.weights, first, count)), tiles, scores};
     add(IndexScorePlan<Layer>::Bytes, [=] { indexScore<Layer>(score); });
     TopKParams top{at, scores, ids};
     add(TopKPlan<Layer>::Bytes, [=] { topK<Layer>(top); });

@@ -78,12 +78,14 @@ private:
     }
     float sums[HeadSteps][DimSteps][4];
     DSV4_UNROLL
-    for (int m = 0; m < HeadSteps; ++m)
+    for (int m = 0; m < HeadSteps; ++m) {
       DSV4_UNROLL
-    for (int n = 0; n < DimSteps; ++n)
-      DSV4_UNROLL
-    for (int i = 0; i < 4; ++i)
-      sums[m][n][i] = 0;
+      for (int n = 0; n < DimSteps; ++n) {
+        DSV4_UNROLL
+        for (int i = 0; i < 4; ++i)
+          sums[m][n][i] = 0;
+      }
+    }
     int begin = split * rows.rowsPerSplit(), end = begin + rows.rowsPerSplit();
     end = end < rows.count ? end : rows.count;
     for (int first = begin; first < end; first += Tile) {
@@ -230,10 +232,11 @@ private:
       float up = rescale(16 * m + int(lane / 4));
       float low = rescale(16 * m + int(lane / 4) + 8);
       DSV4_UNROLL
-      for (int n = 0; n < DimSteps; ++n)
+      for (int n = 0; n < DimSteps; ++n) {
         DSV4_UNROLL
-      for (int i = 0; i < 4; ++i)
-        sums[m][n][i] *= i < 2 ? up : low;
+        for (int i = 0; i < 4; ++i)
+          sums[m][n][i] *= i < 2 ? up : low;
+      }
     }
     auto weights =
         shared + Plan::Weights + lane % 16 * Plan::WeightPitch + lane / 16 * 16;
@@ -264,18 +267,20 @@ private:
     u32 lane = laneId();
     i64 place = (token * C::MaxSplits + split) * C::Heads + firstHead;
     DSV4_UNROLL
-    for (int m = 0; m < HeadSteps; ++m)
+    for (int m = 0; m < HeadSteps; ++m) {
       DSV4_UNROLL
-    for (int half = 0; half < 2; ++half) {
-      int h = 16 * m + int(lane / 4) + 8 * half;
-      if (firstHead + h >= C::Heads)
-        continue;
-      auto to = p.sums + (place + h) * C::Width + int(warpId()) * Slice +
-                int(lane % 4) * 2;
-      DSV4_UNROLL
-      for (int n = 0; n < DimSteps; ++n)
-        to.template setVec<2>(8 * n, Vec<float, 2>{{sums[m][n][2 * half],
-                                                    sums[m][n][2 * half + 1]}});
+      for (int half = 0; half < 2; ++half) {
+        int h = 16 * m + int(lane / 4) + 8 * half;
+        if (firstHead + h >= C::Heads)
+          continue;
+        auto to = p.sums + (place + h) * C::Width + int(warpId()) * Slice +
+                  int(lane % 4) * 2;
+        DSV4_UNROLL
+        for (int n = 0; n < DimSteps; ++n)
+          to.template setVec<2>(
+              8 * n,
+              Vec<float, 2>{{sums[m][n][2 * half], sums[m][n][2 * half + 1]}});
+      }
     }
     for (int h = int(threadIdX()); h < C::HeadTile; h += Plan::Threads)
       if (firstHead + h < C::Heads)

@@ -107,14 +107,15 @@ template <int N> struct HalfRow {
       }
     }
     DSV4_UNROLL
-    for (int step = 1; step < Count; step *= 2)
+    for (int step = 1; step < Count; step *= 2) {
       DSV4_UNROLL
-    for (int i = 0; i < Count; ++i)
-      if (!(i & step)) {
-        float a = v[i], b = v[i + step];
-        v[i] = a + b;
-        v[i + step] = a - b;
-      }
+      for (int i = 0; i < Count; ++i)
+        if (!(i & step)) {
+          float a = v[i], b = v[i + step];
+          v[i] = a + b;
+          v[i + step] = a - b;
+        }
+    }
     float scale = inverseRoot();
     DSV4_UNROLL
     for (int i = 0; i < Count; ++i)

@@ -201,10 +201,11 @@ private:
     u32 upScales = keyScales(tile, upper), lowScales = keyScales(tile, lower);
     float totals[J][4];
     DSV4_UNROLL
-    for (int j = 0; j < J; ++j)
+    for (int j = 0; j < J; ++j) {
       DSV4_UNROLL
-    for (int i = 0; i < 4; ++i)
-      totals[j][i] = 0;
+      for (int i = 0; i < 4; ++i)
+        totals[j][i] = 0;
+    }
     Fp4Table one = fp4TableF16(Fp4Bias); // the codes as they are
     DSV4_UNROLL
     for (int group = 0; group < IndexGroups; ++group) {
@@ -244,19 +245,21 @@ private:
   DSV4_DEVICE void sumHeads(float (&dots)[J][4], int upper, int lower) const {
     int c = int(laneId() % 4);
     DSV4_UNROLL
-    for (int j = 0; j < J; ++j)
+    for (int j = 0; j < J; ++j) {
       DSV4_UNROLL
-    for (int i = 0; i < 4; ++i)
-      dots[j][i] = term(dots[j][i], weight(2 * J * c + 2 * j + i % 2));
+      for (int i = 0; i < 4; ++i)
+        dots[j][i] = term(dots[j][i], weight(2 * J * c + 2 * j + i % 2));
+    }
     float up = 0, low = 0;
     DSV4_UNROLL
     for (u32 turn = 0; turn < 4; ++turn) {
       DSV4_UNROLL
-      for (int j = 0; j < J; ++j)
+      for (int j = 0; j < J; ++j) {
         DSV4_UNROLL
-      for (int i = 0; i < 2; ++i) {
-        up += dots[j][i];
-        low += dots[j][i + 2];
+        for (int i = 0; i < 2; ++i) {
+          up += dots[j][i];
+          low += dots[j][i + 2];
+        }
       }
       up = shfl(up, (laneId() & ~3u) | turn);
       low = shfl(low, (laneId() & ~3u) | turn);

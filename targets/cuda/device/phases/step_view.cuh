@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the phases of attention read of a step, where a sequence's state lies,
+// and the loop over items. Not run on hardware.
+
+#ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_STEP_VIEW_CUH
+#define DSV4_TARGETS_CUDA_DEVICE_PHASES_STEP_VIEW_CUH
+
+#include "runtime/abi/program.h"
+#include "targets/cuda/device/ptx.h"
+
+/// Loops over registers: an index that is no constant would put the array into
+/// local memory.
+#ifdef DSV4_CPU_EMU
+#define DSV4_UNROLL
+#else
+#define DSV4_UNROLL _Pragma("unroll")
+#endif
+
+namespace dsv4::cuda {
+
+/// The step as a kernel sees it. It is written before the graph starts, so it
+/// may be read before gridDepWait.
+class StepView {
+public:
+  DSV4_DEVICE explicit StepView(const dsv4_step *step) : s(step) {}
+
+  DSV4_DEVICE i64 tokens() const { return ld(&s->tokens); }
+  DSV4_DEVICE i64 context() const { return ld(&s->context); }
+  DSV4_DEVICE i64 maxPosition() const { return ld(&s->max_position); }
+  DSV4_DEVICE i32 position(i64 row) const { return ld(ld(&s->position) + row); }
+  DSV4_DEVICE i32 firstRow(i64 row) const {
+    return ld(ld(&s->first_row) + row);
+  }
+  DSV4_DEVICE i32 endRow(i64 row) const { return ld(ld(&s->end_row) + row); }
+
+  /// A value of the state of the sequence that row `row` belongs to.
+  template <class T>
+  DSV4_DEVICE Global<T> stateOf(Global<T> first, i64 row) const {
+    static_assert(sizeof(T) == 1, "strides of states count bytes");
+    return first + ld(ld(&s->sequence) + row) * ld(&s->state_stride);
+  }
+
+private:
+  const dsv4_step *s;
+};
+
+/// Calls body(item, exists) with an item for each half warp of the block; lanes
+/// without one take part, because warp functions need all of them.
+template <class Body>
+DSV4_DEVICE void forHalfWarps(i64 items, const Body &body) {
+  i64 perBlock = blockDimX() / 16;
+  for (i64 first = blockIdX() * perBlock; first < items;
+       first += gridDimX() * perBlock) {
+    i64 item = first + threadIdX() / 16;
+    body(item, item < items);
+  }
+}
+
+} // namespace dsv4::cuda
+
+#endif // DSV4_TARGETS_CUDA_DEVICE_PHASES_STEP_VIEW_CUH

@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The attention phases at the model's own sizes, as the compiler will emit
+// them: compiled by CostTest.cpp, never run. HEAD_TILE comes with the target.
+
+#include "targets/cuda/device/phases/attend.cuh"
+#include "targets/cuda/device/phases/compress.cuh"
+#include "targets/cuda/device/phases/index_score.cuh"
+#include "targets/cuda/device/phases/query_rows.cuh"
+#include "targets/cuda/device/phases/top_k.cuh"
+
+using namespace dsv4::cuda;
+
+struct Query {
+  static constexpr int Heads = 64, Width = 512, RopeDims = 64;
+  static constexpr float Eps = 1e-6f;
+};
+struct Index {
+  static constexpr int Heads = 64, Width = 128, RopeDims = 64, Ratio = 4;
+  static constexpr float Factor = 0.011048543f;
+};
+struct Store {
+  static constexpr int Width = 512, RopeDims = 64, RowBytes = 584;
+  static constexpr int RingRows = 640;
+  static constexpr float Eps = 1e-6f;
+};
+struct Turns {
+  static constexpr int Freqs = 32;
+};
+template <int D, bool Overlaps, int R, bool IsIndex> struct Pool {
+  static constexpr int Width = D, Ratio = R, RopeDims = 64, RowBytes = 584;
+  static constexpr int CarrySlots = Overlaps ? 2 * R : R;
+  static constexpr bool Overlap = Overlaps, Index = IsIndex;
+  static constexpr float Eps = 1e-6f;
+};
+struct Kept {
+  static constexpr int Width = 1024, Slots = 8;
+};
+struct Top {
+  static constexpr int K = 512, Ratio = 4, Threads = 512;
+};
+template <EntryRows Kind, int R> struct Attention {
+  static constexpr int Heads = 64, Width = 512, RopeDims = 64, RowBytes = 584;
+  static constexpr int WindowSize = 128, RingRows = 640, Ratio = R;
+  static constexpr int NumIds = 512, MaxSplits = 16, HeadTile = HEAD_TILE;
+  static constexpr EntryRows Entries = Kind;
+  static constexpr float Scale = 0.044194173f;
+};
+using Window = Attention<EntryRows::None, 1>;
+using Dense = Attention<EntryRows::All, 128>;
+using Sparse = Attention<EntryRows::Selected, 4>;
+
+#define PHASE(NAME, PARAMS, THREADS, CALL)                                     \
+  extern "C" DSV4_KERNEL void DSV4_LAUNCH_BOUNDS(THREADS, 1) NAME(PARAMS p) {  \
+    CALL(p);                                                                   \
+  }
+
+PHASE(query_heads, QueryHeadsParams, 128, queryHeads<Query>)
+PHASE(index_query, IndexQueryParams, 128, indexQuery<Index>)
+PHASE(store_kv, StoreKvParams, 128, storeKv<Store>)
+PHASE(rope_table, RopeTableParams, 128, ropeTable<Turns>)
+PHASE(compress_sparse, CompressParams, 512,
+      (compress<Pool<512, true, 4, false>>))
+PHASE(compress_index, CompressParams, 128, (compress<Pool<128, true, 4, true>>))
+PHASE(compress_dense, CompressParams, 512,
+      (compress<Pool<512, false, 128, false>>))
+PHASE(carry_rows, CarryParams, 128, carry<Kept>)
+PHASE(index_score, IndexScoreParams, 256, indexScore<Index>)
+PHASE(top_k, TopKParams, 512, topK<Top>)
+PHASE(attend_window, AttendParams, AttendPlan<Window>::Threads,
+      attendSplit<Window>)
+PHASE(attend_dense, AttendParams, AttendPlan<Dense>::Threads,
+      attendSplit<Dense>)
+PHASE(attend_sparse, AttendParams, AttendPlan<Sparse>::Threads,
+      attendSplit<Sparse>)
+PHASE(combine_sparse, AttendParams, 256, attendCombine<Sparse>)

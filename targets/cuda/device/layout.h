@@ -88,6 +88,10 @@ DSV4_LAYOUT int tileOffset(int warp, int lane) {
 /// words, FP16 and BF16: 16). A transposition of 4 x 8 or 4 x 16 words.
 DSV4_LAYOUT int activationWord(int c, int q) { return q * 4 + c; }
 
+/// Bytes of a block of E4M3 activations: the codes of 128 k of a row, in that
+/// order, and their scale as four equal floats (phases/activations.cuh).
+inline constexpr int ActivationBytes = TileK + VectorBytes;
+
 } // namespace dsv4::cuda
 
 #endif // DSV4_TARGETS_CUDA_DEVICE_LAYOUT_H

@@ -327,21 +327,24 @@ DSV4_DEVICE void mbarArriveExpectTx(Shared<u64> bar, u32 bytes) {
                "r"(bytes)
                : "memory");
 }
+#define DSV4_MBAR_WAIT "mbarrier.try_wait.parity.shared.b64"
+#else // before sm_90 a barrier can be asked, which does not suspend the warp
+#define DSV4_MBAR_WAIT "mbarrier.test_wait.parity.shared.b64"
+#endif
 DSV4_DEVICE bool mbarTryWait(Shared<u64> bar, u32 parity) {
   u32 done;
-  asm volatile("{\n.reg .pred p;\n"
-               "mbarrier.try_wait.parity.shared.b64 p, [%1], %2;\n"
+  asm volatile("{\n.reg .pred p;\n" DSV4_MBAR_WAIT " p, [%1], %2;\n"
                "selp.u32 %0, 1, 0, p;\n}"
                : "=r"(done)
                : "r"(bar.addr()), "r"(parity)
                : "memory");
   return done != 0;
 }
+#undef DSV4_MBAR_WAIT
 DSV4_DEVICE void mbarWait(Shared<u64> bar, u32 parity) {
   while (!mbarTryWait(bar, parity)) {
   }
 }
-#endif
 
 #endif // DSV4_CPU_EMU
 

@@ -17,7 +17,7 @@ namespace dsv4::cuda {
 
 inline constexpr int StripColumns = 8;
 /// Activations of 128 k: 8 columns of 128 bytes, swizzled.
-inline constexpr int ActivationBytes = StripColumns * TileK;
+inline constexpr int StripActivationBytes = StripColumns * TileK;
 
 struct StripArgs {
   Global<const u8> packed;             // a matrix as packed
@@ -34,7 +34,7 @@ DSV4_DEVICE void stageStrip(const StripArgs &args, Shared<u8> x,
   for (u32 i = threadIdX(); i < args.tiles * StripColumns * 32; i += 128) {
     u32 word = i % 32, column = i / 32 % StripColumns, block = i / 256;
     u32 to = u32(activationWord(int(word / 8), int(word % 8))) * 4;
-    x.as<u32>()[(block * ActivationBytes + swizzled128(column, to)) / 4] =
+    x.as<u32>()[(block * StripActivationBytes + swizzled128(column, to)) / 4] =
         words[(column * args.tiles + block) * 32 + word];
   }
   auto from = args.packed +
@@ -77,7 +77,7 @@ DSV4_DEVICE void escapedTile(float (&total)[4], Shared<u8> x,
 
 template <bool Escapes> DSV4_KERNEL void fp4Strip(StripArgs args) {
   Shared<u8> x = dynamicShared();
-  Shared<u8> tile = x + args.tiles * ActivationBytes;
+  Shared<u8> tile = x + args.tiles * StripActivationBytes;
   stageStrip(args, x, tile);
   int warp = int(warpId()), lane = int(laneId());
   auto bases = args.packed + i64(blockIdX()) * args.tiles;
@@ -99,7 +99,7 @@ template <bool Escapes> DSV4_KERNEL void fp4Strip(StripArgs args) {
         total[i] = fmaF32(sum[i], fp4Factor(base), total[i]);
     }
     tile = tile + Fp4TileBytes;
-    x = x + ActivationBytes;
+    x = x + StripActivationBytes;
   }
   i64 row = i64(blockIdX()) * TileRows + warp * WarpRows + lane / 4;
   for (int i = 0; i < 4; ++i)

@@ -53,7 +53,7 @@ std::vector<float> runKernel(const Matrix &M, const Bytes &X, uint64_t Seed) {
                  u32(M.layout.tilesPerStrip()),
                  Emu.input("x", X),
                  Y};
-  u32 Shared = Args.tiles * (ActivationBytes + Fp4TileBytes);
+  u32 Shared = Args.tiles * (StripActivationBytes + Fp4TileBytes);
   Emu.launch("strip", {u32(M.layout.strips())}, {128}, Shared,
              [=] { fp4Strip<true>(Args); });
   emu::Result Result = Emu.run();

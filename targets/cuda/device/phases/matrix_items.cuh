@@ -1,0 +1,231 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the matrix phases compute, piece by piece: jobs, and the items of a
+// phase in the order in which blocks take them. Every role of a block (see
+// matrix_ring.cuh) walks the same items by itself. Not run on hardware.
+
+#ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_MATRIX_ITEMS_CUH
+#define DSV4_TARGETS_CUDA_DEVICE_PHASES_MATRIX_ITEMS_CUH
+
+#include "targets/cuda/device/phases/products.cuh"
+
+// Kernels take their parameters so: jobs are indexed where they are, without a
+// copy in local memory.
+#ifdef DSV4_CPU_EMU
+#define DSV4_GRID_CONSTANT
+#else
+#define DSV4_GRID_CONSTANT __grid_constant__
+#endif
+
+namespace dsv4::cuda {
+
+/// One product y = x W^T. W is a packed matrix (or one per expert), x blocks of
+/// activations.cuh for FP8 and FP4, rows of BF16 otherwise.
+struct MatrixJob {
+  Global<const u8> w;
+  Global<const u8> x;
+  Global<u8> y;           // [row][n], BF16 or float
+  Global<float> partials; // [split][row][n], where config and split say so
+  WeightFormat format;
+  u32 rows;       // n: rows of W
+  u32 blocks;     // ceil(K / 128) of W
+  u32 xGroups;    // G of kern.linear; n / G is a multiple of 64 when G > 1
+  u32 xRowBytes;  // of one row of x, all groups
+  u32 xBytes;     // bytes of a row and group that exist (BF16: 2 K)
+  u32 split;      // parts of K; fixes the order of the sum, so never depends
+                  // on the tokens of a step
+  u32 tilesBegin; // bytes of the packed header
+  i64 escapesBegin;
+  u32 floatOut; // y is float, not BF16
+};
+
+/// A piece: up to C::groups strips of one matrix, some columns, parts of K.
+struct MatrixItem {
+  u32 job, strip, strips;
+  u32 splitBegin, splitEnd;
+  u32 xGroup;
+  u32 row, columns; // first of the rows (of a list, with experts), and how many
+  Global<const u8> w;
+  Global<const i32> list; // rows of this expert
+};
+
+DSV4_LAYOUT u32 ceilDiv(u32 a, u32 b) { return (a + b - 1) / b; }
+
+/// First block of part `part` of `split`.
+DSV4_LAYOUT u32 splitAt(u32 blocks, u32 split, u32 part) {
+  return u32(u64(blocks) * part / split);
+}
+
+DSV4_DEVICE u32 stripsOf(const MatrixJob &job) {
+  return ceilDiv(job.rows, TileRows);
+}
+
+/// Runs of strips that an item takes, none of them over two groups of x.
+template <class C> DSV4_DEVICE u32 runsOf(const MatrixJob &job) {
+  return job.xGroups * ceilDiv(stripsOf(job) / job.xGroups, C::groups);
+}
+
+template <class C>
+DSV4_DEVICE void setRun(MatrixItem &item, const MatrixJob &job, u32 run) {
+  u32 perGroup = stripsOf(job) / job.xGroups;
+  u32 runs = ceilDiv(perGroup, C::groups);
+  item.xGroup = run / runs;
+  u32 at = run % runs * C::groups, left = perGroup - at;
+  item.strip = item.xGroup * perGroup + at;
+  item.strips = left < C::groups ? left : C::groups;
+}
+
+template <class C>
+DSV4_DEVICE void setSplits(MatrixItem &item, const MatrixJob &job, u32 part) {
+  item.splitBegin = C::partials ? part : 0;
+  item.splitEnd = C::partials ? part + 1 : job.split;
+}
+
+struct LinearParams {
+  static constexpr u32 MaxJobs = 8;
+  /// Rows of this step: &step->tokens or &step->outputs. Read before the
+  /// launches before have ended, so no kernel may write it.
+  Global<const i64> rows;
+  u32 numJobs;
+  MatrixJob jobs[MaxJobs];
+};
+
+/// Items of kern.linear: jobs, runs of strips, parts of K, columns (innermost,
+/// so that a strip is near when it is needed again).
+template <class C> class LinearItems {
+public:
+  static constexpr bool weightsWait = false;
+
+  DSV4_DEVICE explicit LinearItems(const LinearParams &p)
+      : p(p), rows(u32(i64(p.rows[0]))), tiles(ceilDiv(rows, C::columns)),
+        at(blockIdX()) {}
+
+  DSV4_DEVICE const MatrixJob &job(const MatrixItem &item) const {
+    return p.jobs[item.job];
+  }
+
+  DSV4_DEVICE bool next(MatrixItem &item) {
+    for (; number < p.numJobs; ++number) {
+      const MatrixJob &job = p.jobs[number];
+      u32 parts = C::partials ? job.split : 1;
+      u32 count = runsOf<C>(job) * parts * tiles;
+      if (at < count) {
+        item.job = number;
+        item.w = job.w;
+        item.row = at % tiles * C::columns;
+        item.columns =
+            rows - item.row < C::columns ? rows - item.row : C::columns;
+        setSplits<C>(item, job, at / tiles % parts);
+        setRun<C>(item, job, at / tiles / parts);
+        at += gridDimX();
+        return true;
+      }
+      at -= count;
+    }
+    return false;
+  }
+
+  /// Row of x and of y behind a column.
+  DSV4_DEVICE u32 source(const MatrixItem &item, u32 column) const {
+    return item.row + column;
+  }
+  DSV4_DEVICE u32 target(const MatrixItem &item, u32 column) const {
+    return item.row + column;
+  }
+  DSV4_DEVICE u32 targets() const { return rows; }
+
+private:
+  const LinearParams &p;
+  u32 rows, tiles, at, number = 0;
+};
+
+struct ExpertLinearParams {
+  Global<const i64> rows;  // &step->tokens
+  Global<const i32> lists; // of kern.dispatch
+  Global<const i64> begin; // [experts] where an expert begins in w, per job
+                           // one after another: [job][expert]
+  u32 experts, expertsPerToken;
+  u32 slotRows; // x has a row per slot, not per token
+  u32 numJobs;  // w, and w_other
+  MatrixJob jobs[2];
+};
+
+/// Items of kern.expert_linear: active experts, jobs, runs of strips, parts of
+/// K, columns.
+template <class C> class ExpertItems {
+public:
+  static constexpr bool weightsWait = true; // which weights, dispatch decides
+
+  DSV4_DEVICE explicit ExpertItems(const ExpertLinearParams &p)
+      : p(p), active(u32(i32(p.lists[0]))), at(blockIdX()) {}
+
+  DSV4_DEVICE const MatrixJob &job(const MatrixItem &item) const {
+    return p.jobs[item.job];
+  }
+
+  DSV4_DEVICE bool next(MatrixItem &item) {
+    for (; number < active; ++number) {
+      auto starts = p.lists + (1 + i64(p.experts) + number);
+      u32 begin = u32(i32(starts[0])), rows = u32(i32(starts[1])) - begin;
+      u32 tiles = ceilDiv(rows, C::columns);
+      if (inExpert(item, tiles)) {
+        u32 expert = u32(i32(p.lists[1 + i64(number)]));
+        item.w = p.jobs[item.job].w +
+                 p.begin[i64(item.job) * p.experts + expert];
+        item.columns =
+            rows - item.row < C::columns ? rows - item.row : C::columns;
+        item.list = p.lists + (2 + 2 * i64(p.experts) + begin);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  DSV4_DEVICE u32 source(const MatrixItem &item, u32 column) const {
+    u32 slot = target(item, column);
+    return p.slotRows ? slot : slot / p.expertsPerToken;
+  }
+  DSV4_DEVICE u32 target(const MatrixItem &item, u32 column) const {
+    return u32(i32(item.list[i64(item.row) + column]));
+  }
+  DSV4_DEVICE u32 targets() const {
+    return u32(i64(p.rows[0])) * p.expertsPerToken;
+  }
+
+private:
+  DSV4_DEVICE bool inExpert(MatrixItem &item, u32 tiles) {
+    for (u32 job = 0; job < p.numJobs; ++job) {
+      u32 parts = C::partials ? p.jobs[job].split : 1;
+      u32 count = runsOf<C>(p.jobs[job]) * parts * tiles;
+      if (skipped + count > at) {
+        u32 in = at - skipped;
+        item.job = job;
+        item.row = in % tiles * C::columns;
+        setSplits<C>(item, p.jobs[job], in / tiles % parts);
+        setRun<C>(item, p.jobs[job], in / tiles / parts);
+        at += gridDimX();
+        skipped -= before(job, tiles);
+        return true;
+      }
+      skipped += count;
+    }
+    return false;
+  }
+  /// Items of the expert's jobs before `job`, so that the next search begins
+  /// with its first job again.
+  DSV4_DEVICE u32 before(u32 job, u32 tiles) const {
+    u32 count = 0;
+    for (u32 other = 0; other < job; ++other)
+      count += runsOf<C>(p.jobs[other]) *
+               (C::partials ? p.jobs[other].split : 1) * tiles;
+    return count;
+  }
+
+  const ExpertLinearParams &p;
+  u32 active, at, number = 0, skipped = 0;
+};
+
+} // namespace dsv4::cuda
+
+#endif // DSV4_TARGETS_CUDA_DEVICE_PHASES_MATRIX_ITEMS_CUH

@@ -1,0 +1,225 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One packed tile times some columns of activations in shared memory: a warp
+// has 16 of the tile's 64 rows, and d[4 j] .. d[4 j + 3] are its D fragment of
+// columns 8 j .. 8 j + 7, whatever instruction made it. Sums are over 128 k,
+// without scales; who calls promotes them. Not run on hardware.
+
+#ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_PRODUCTS_CUH
+#define DSV4_TARGETS_CUDA_DEVICE_PHASES_PRODUCTS_CUH
+
+#include "targets/cuda/device/decode.cuh"
+#include "targets/cuda/device/ptx.h"
+
+// Arrays of accumulators stay registers only where every index is known. The
+// emulator's compiler has nothing to gain and warns where it does not do it.
+#ifndef DSV4_UNROLL
+#ifdef DSV4_CPU_EMU
+#define DSV4_UNROLL
+#else
+#define DSV4_UNROLL _Pragma("unroll")
+#endif
+#endif
+#ifdef DSV4_CPU_EMU
+#define DSV4_NO_UNROLL
+#else
+#define DSV4_NO_UNROLL _Pragma("unroll 1")
+#endif
+
+namespace dsv4::cuda {
+
+/// What multiplies E4M3 activations: wgmma (sm_90a), mma.sync on E4M3 (sm_89,
+/// sm_120a), or on FP16 (sm_80, sm_100a). BF16 goes through mma.sync always.
+enum class MmaKind { Wgmma, E4M3, F16 };
+
+/// What the architecture that is compiled for has natively. Hopper's and
+/// Blackwell's (sm_100a) mma.sync takes E4M3 too, but is built of conversions.
+#if defined(DSV4_CPU_EMU) || DSV4_HAS_WGMMA
+inline constexpr MmaKind nativeMma = MmaKind::Wgmma;
+#elif DSV4_HAS_FP8_MMA && (__CUDA_ARCH__ < 900 || __CUDA_ARCH__ >= 1200)
+inline constexpr MmaKind nativeMma = MmaKind::E4M3;
+#else
+inline constexpr MmaKind nativeMma = MmaKind::F16;
+#endif
+
+/// Formats of weights, numbered as the packer's TileFormat.
+enum class WeightFormat : u32 { Fp4, Fp8, Bf16 };
+
+DSV4_LAYOUT u32 tileBytes(WeightFormat format) {
+  return format == WeightFormat::Fp4   ? Fp4TileBytes
+         : format == WeightFormat::Fp8 ? Fp8TileBytes
+                                       : Bf16TileBytes;
+}
+
+/// Operands A of a warp and tile, in the order of k.
+template <int Count> struct Operands {
+  FragmentA a[Count];
+};
+template <MmaKind M>
+using OperandsE4M3 = Operands<M == MmaKind::F16 ? 8 : 4>;
+
+/// The `vector`-th 16 bytes of this lane in what its warp loads of a tile.
+DSV4_DEVICE U32x4 laneVector(Shared<const u8> warpPart, int vector) {
+  return warpPart.as<const u32>().vec<4>((vector * 32 + i64(laneId())) * 4);
+}
+
+template <MmaKind M>
+DSV4_DEVICE void loadFp8(OperandsE4M3<M> &to, Shared<const u8> tile, int warp) {
+  auto part = tile + warp * (Fp8TileBytes / 4);
+DSV4_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    U32x4 codes = laneVector(part, i);
+    if constexpr (M == MmaKind::F16) {
+      FragmentPair pair = fp8FragmentsF16(codes);
+      to.a[2 * i] = pair.even;
+      to.a[2 * i + 1] = pair.odd;
+    } else {
+      to.a[i] = codes;
+    }
+  }
+}
+
+/// A lane's codes of an FP4 tile: its 32 k of rows g and g + 8.
+struct Fp4Codes {
+  U32x4 upper, lower;
+};
+
+DSV4_DEVICE Fp4Codes loadFp4Codes(Shared<const u8> tile, int warp) {
+  auto part = tile + warp * (Fp4CodeBytes / 4);
+  return {laneVector(part, 0), laneVector(part, 1)};
+}
+
+template <MmaKind M>
+DSV4_DEVICE void decodeFp4(OperandsE4M3<M> &to, const Fp4Codes &codes,
+                           const Fp4Tables &tables) {
+DSV4_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    if constexpr (M == MmaKind::F16) {
+      FragmentPair pair = fp4FragmentsF16(codes.upper, codes.lower, tables, i);
+      to.a[2 * i] = pair.even;
+      to.a[2 * i + 1] = pair.odd;
+    } else {
+      to.a[i] = fp4FragmentE4m3(codes.upper, codes.lower, tables, i);
+    }
+  }
+}
+
+template <MmaKind M> DSV4_DEVICE Fp4Tables fp4TablesFor(u32 offsetByte) {
+  if constexpr (M == MmaKind::F16)
+    return fp4TablesF16(offsetByte);
+  else
+    return fp4TablesE4m3(offsetByte);
+}
+
+template <MmaKind M> DSV4_DEVICE Fp4Tables fp4EscapeTablesFor(bool mine) {
+  if constexpr (M == MmaKind::F16)
+    return fp4EscapeTablesF16(mine);
+  else
+    return fp4EscapeTablesE4m3(mine);
+}
+
+/// Four accumulators out of d, through `multiply`.
+template <int R, class Multiply>
+DSV4_DEVICE void onColumns(float (&d)[R], int j, Multiply multiply) {
+  float part[4] = {d[4 * j], d[4 * j + 1], d[4 * j + 2], d[4 * j + 3]};
+  multiply(part);
+DSV4_UNROLL
+  for (int i = 0; i < 4; ++i)
+    d[4 * j + i] = part[i];
+}
+
+/// d = A B over 128 k by mma.sync; `panel` has a swizzled row of 128 permuted
+/// codes for each column. Reads of a warp meet all 32 banks: rows are XORed
+/// apart, and a quad's words are neighbours.
+template <MmaKind M, int R>
+DSV4_DEVICE void multiplyByMma(float (&d)[R], const OperandsE4M3<M> &operands,
+                               Shared<const u8> panel) {
+  auto words = panel.as<const u32>();
+  u32 g = laneId() / 4, c = laneId() % 4;
+DSV4_UNROLL
+  for (int j = 0; j < R / 4; ++j)
+    onColumns(d, j, [&](float (&part)[4]) {
+DSV4_UNROLL
+      for (u32 i = 0; i < 4; ++i) {
+        u32 b[2] = {words[swizzled128(8 * j + g, 32 * i + 4 * c) / 4],
+                    words[swizzled128(8 * j + g, 32 * i + 16 + 4 * c) / 4]};
+        if constexpr (M == MmaKind::F16) {
+          u32 even[2] = {e4m3PairToF16x2(b[0], false),
+                         e4m3PairToF16x2(b[0], true)};
+          u32 odd[2] = {e4m3PairToF16x2(b[1], false),
+                        e4m3PairToF16x2(b[1], true)};
+          mmaF16(part, operands.a[2 * i].v, even);
+          mmaF16(part, operands.a[2 * i + 1].v, odd);
+        } else {
+#if DSV4_HAS_FP8_MMA
+          mmaE4M3(part, operands.a[i].v, b);
+#endif
+        }
+      }
+    });
+}
+
+/// d = A B over 128 k. With wgmma all four warps of a group call it together.
+template <MmaKind M, int R>
+DSV4_DEVICE void multiplyE4M3(float (&d)[R], const OperandsE4M3<M> &operands,
+                              Shared<const u8> panel) {
+  static_assert(M != MmaKind::Wgmma || DSV4_HAS_WGMMA, "no wgmma here");
+DSV4_UNROLL
+  for (int i = 0; i < R; ++i)
+    d[i] = 0;
+  if constexpr (M == MmaKind::Wgmma) {
+#if DSV4_HAS_WGMMA
+    wgmmaFence();
+DSV4_UNROLL
+    for (int i = 0; i < 4; ++i)
+      wgmmaE4M3(d, operands.a[i].v,
+                bDescriptor(panel.addr() + 32 * i, Swizzle::B128, 1024),
+                i != 0);
+    wgmmaCommit();
+    wgmmaWait<0>();
+#endif
+  } else {
+    multiplyByMma<M>(d, operands, panel);
+  }
+}
+
+// ---- BF16 -------------------------------------------------------------------
+
+/// Where 16 bytes of a column's 256 are in a panel of BF16: 4 c + i of a lane's
+/// four for its block c are such that eight lanes (two columns, four blocks)
+/// meet eight different groups of banks.
+DSV4_LAYOUT u32 bf16Unit(u32 column, u32 unit) {
+  return column * 256 + (unit ^ unit >> 3 ^ (column & 1) << 1) * 16;
+}
+
+/// d = A B over 128 k of a BF16 tile; a lane reads the 32 k of its own block as
+/// they are, no permutation.
+template <int R>
+DSV4_DEVICE void multiplyBf16(float (&d)[R], Shared<const u8> tile, int warp,
+                              Shared<const u8> panel) {
+  auto part = tile + warp * (Bf16TileBytes / 4);
+  u32 g = laneId() / 4, c = laneId() % 4;
+DSV4_UNROLL
+  for (int i = 0; i < R; ++i)
+    d[i] = 0;
+  DSV4_NO_UNROLL // all four at once take 32 registers
+  for (u32 i = 0; i < 4; ++i) {
+    U32x4 first = laneVector(part, int(2 * i));
+    U32x4 second = laneVector(part, int(2 * i + 1));
+DSV4_UNROLL
+    for (int j = 0; j < R / 4; ++j)
+      onColumns(d, j, [&](float (&sum)[4]) {
+        U32x4 x = (panel + bf16Unit(8 * j + g, 4 * c + i))
+                      .as<const u32>()
+                      .vec<4>(0);
+        u32 low[2] = {x[0], x[1]}, high[2] = {x[2], x[3]};
+        mmaBF16(sum, first.v, low);
+        mmaBF16(sum, second.v, high);
+      });
+  }
+}
+
+} // namespace dsv4::cuda
+
+#endif // DSV4_TARGETS_CUDA_DEVICE_PHASES_PRODUCTS_CUH

@@ -1,0 +1,147 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The matrix phases in cubins of every architecture: no spills, no local
+// memory, registers that let a block of their size run, the product that is
+// meant, and the ALU instructions of the hot loop. Not run on hardware; skipped
+// by name without NVRTC.
+
+#include "targets/cuda/toolchain/CubinGates.h"
+#include "targets/cuda/toolchain/NvrtcCompiler.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+using namespace dsv4::cuda;
+
+namespace {
+
+std::string readSource(const std::string &Name) {
+  std::ifstream In(std::string(DSV4_SOURCE_DIR) + "/" + Name);
+  EXPECT_TRUE(In.good()) << Name;
+  std::stringstream Text;
+  Text << In.rdbuf();
+  return Text.str();
+}
+
+void addFolder(CompileRequest &Request, const std::string &Folder) {
+  for (const auto &File : std::filesystem::directory_iterator(
+           std::string(DSV4_SOURCE_DIR) + "/" + Folder))
+    if (File.is_regular_file()) {
+      std::string Name = Folder + "/" + File.path().filename().string();
+      Request.headers[Name] = readSource(Name);
+    }
+}
+
+/// A kernel without its namespace; threads of a block and blocks on an SM
+/// (where its shared memory allows it); ALU instructions of a lane for each of
+/// its weights in the loop of a tile on sm_90a, as counted and rounded up.
+struct Gate {
+  const char *kernel;
+  uint32_t threads, blocks;
+  double budget;
+};
+
+const Gate gates[] = {{"linearKernel<Config<2, 8>>", 256, 2, 1.6},
+                      {"linearKernel<Config<2, 64>>", 384, 1, 2.4},
+                      {"expertKernel<Config<1, 8>>", 256, 2, 3.0},
+                      {"expertKernel<Config<1, 64>>", 384, 1, 3.7},
+                      {"expertKernel<Escaping<1, 8>>", 256, 2, 0},
+                      {"expertKernel<Escaping<1, 32>>", 384, 1, 0},
+                      {"linearKernel<Config<6, 8>>", 256, 1, 2.0},
+                      {"linearKernel<Config<4, 8>>", 256, 1, 0},
+                      {"linearKernel<Config<4, 32>>", 256, 1, 0},
+                      {"reduceKernel<LinearParams>", 256, 4, 0},
+                      {"reduceKernel<ExpertLinearParams>", 256, 4, 0},
+                      {"encodeKernel<EncodeParams>", 256, 4, 0}};
+
+std::string qualified(std::string Name) {
+  for (const char *Word : {"linearKernel", "expertKernel", "reduceKernel", "encodeKernel",
+                           "Config<", "Escaping<", "LinearParams>",
+                           "ExpertLinearParams>",
+                           "EncodeParams>"}) {
+    size_t At = Name.find(Word);
+    if (At != std::string::npos && (At == 0 || Name[At - 1] == '<'))
+      Name.insert(At, "dsv4::cuda::");
+  }
+  return Name;
+}
+
+class LinearGateTest : public testing::TestWithParam<const char *> {};
+
+/// Says the figures of docs/cuda-phases.md. A product of mma.sync is counted
+/// once for each eight columns.
+void report(const CubinFunction &F, unsigned Arch, const char *Kernel) {
+  printf("%-34s %3u registers", Kernel, unsigned(F.registers));
+  auto Loops = findLoops(F.code, Arch);
+  ASSERT_TRUE(bool(Loops));
+  for (const char *Marker : {"QGMMA", "QMMA", "HMMA"}) {
+    LoopBudget Budget{9e9, Marker[0] == 'H' ? 8.0 : 16.0, Marker};
+    for (const SassLoop *Loop : hotLoops(F, Arch, *Loops, Marker))
+      printf(", %s %.2f ALU", Marker, aluPerUnit(F, Arch, *Loop, Budget));
+  }
+  printf("\n");
+}
+
+/// Products of the architecture, and none that is built of conversions.
+void setProducts(KernelLimits &Limits, const std::string &Arch,
+                 const std::string &Kernel) {
+  bool E4m3 = Kernel.find("<1, ") != Kernel.npos ||
+              Kernel.find("<2, ") != Kernel.npos;
+  if (!E4m3)
+    return;
+  if (Arch == "sm_90a")
+    Limits.mustHave = {"QGMMA"};
+  else if (Arch == "sm_89" || Arch == "sm_120a")
+    Limits.mustHave = {"QMMA"};
+  else
+    Limits.mustHave = {"HMMA"};
+  for (const char *Other : {"QGMMA", "QMMA", "HMMA"})
+    if (Other != Limits.mustHave.front())
+      Limits.mustNotHave.push_back(Other);
+}
+
+TEST_P(LinearGateTest, CompilesWithinLimits) {
+  auto Loaded = NvrtcCompiler::load();
+  if (!Loaded)
+    GTEST_SKIP() << llvm::toString(Loaded.takeError());
+  CompileRequest Request;
+  Request.name = "LinearKernels.cu";
+  Request.source = readSource("test/unit/cuda-linear/LinearKernels.cu");
+  addFolder(Request, "targets/cuda/device");
+  addFolder(Request, "targets/cuda/device/phases");
+  Request.arch = GetParam();
+  for (const Gate &G : gates)
+    Request.nameExpressions.push_back(qualified(G.kernel));
+  auto Compiled = Loaded->compile(Request);
+  ASSERT_TRUE(bool(Compiled)) << llvm::toString(Compiled.takeError());
+  auto Read = readCubin(Compiled->cubin);
+  ASSERT_TRUE(bool(Read)) << llvm::toString(Read.takeError());
+  addLog(*Read, Compiled->resources);
+  auto Target = findCudaTarget(GetParam());
+  ASSERT_TRUE(bool(Target));
+  EXPECT_TRUE(Compiled->losses.empty()) << Compiled->losses.front();
+  for (const Gate &G : gates) {
+    const CubinFunction *F =
+        Read->find(Compiled->symbols.at(qualified(G.kernel)));
+    ASSERT_TRUE(F) << G.kernel;
+    KernelLimits Limits;
+    Limits.threads = G.threads;
+    Limits.blocksPerSm = G.blocks;
+    setProducts(Limits, GetParam(), G.kernel);
+    if (G.budget && Request.arch == "sm_90a")
+      Limits.hotLoop = LoopBudget{G.budget, 16, "QGMMA"};
+    for (const std::string &Line : violations(*F, **Target, Limits))
+      ADD_FAILURE() << G.kernel << " for " << GetParam() << ": " << Line;
+    report(*F, Read->arch, G.kernel);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LinearGateTest,
+                         testing::Values("sm_80", "sm_89", "sm_90a", "sm_100a",
+                                         "sm_120a"));
+
+} // namespace

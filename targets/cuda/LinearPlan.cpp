@@ -30,9 +30,9 @@ static llvm::Error checkGroups(const MatrixLayout &Layout, int64_t XGroups,
         "expected K of %lld groups to be a multiple of %d, found %lld",
         (long long)XGroups, TileK, (long long)Layout.k());
   if (Split < 1 || Split > Layout.tilesPerStrip())
-    return llvm::createStringError(
-        "expected 1 to %lld parts of K, found %lld",
-        (long long)Layout.tilesPerStrip(), (long long)Split);
+    return llvm::createStringError("expected 1 to %lld parts of K, found %lld",
+                                   (long long)Layout.tilesPerStrip(),
+                                   (long long)Split);
   return llvm::Error::success();
 }
 
@@ -70,8 +70,7 @@ static void forEachItem(const PhaseMatrix &M, unsigned StripsPerItem,
   for (int64_t Group = 0; Group < M.xGroups; ++Group)
     for (int64_t Strip = 0; Strip < PerGroup; Strip += StripsPerItem)
       for (int64_t Part = 0; Part < M.split; ++Part) {
-        int64_t Tiles =
-            Blocks * (Part + 1) / M.split - Blocks * Part / M.split;
+        int64_t Tiles = Blocks * (Part + 1) / M.split - Blocks * Part / M.split;
         Item(Tiles * M.layout.tileBytes() *
              std::min<int64_t>(StripsPerItem, PerGroup - Strip));
       }
@@ -145,8 +144,8 @@ llvm::Expected<int64_t> chooseSplit(llvm::ArrayRef<PhaseMatrix> Matrices,
     Efficiencies.push_back(Balance->efficiency);
   }
   double Best = *std::max_element(Efficiencies.begin(), Efficiencies.end());
-  auto First = llvm::find_if(
-      Efficiencies, [&](double E) { return E >= Best - 0.03; });
+  auto First =
+      llvm::find_if(Efficiencies, [&](double E) { return E >= Best - 0.03; });
   return First - Efficiencies.begin() + 1;
 }
 

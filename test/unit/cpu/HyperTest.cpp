@@ -76,12 +76,11 @@ TEST_P(HyperTest, MixClosesAndDots) {
     Floats O = floatsOf(Out.as<uint16_t>() + Token * D, D), Next(C * D);
     for (int64_t K = 0; K < C; ++K)
       for (int64_t I = 0; I < D; ++I) {
-        float Sum = 0;
+        float Sum = Post.as<float>()[Token * C + K] * O[I]; // R11: first
         for (int64_t J = 0; J < C; ++J)
           Sum = std::fma(Comb.as<float>()[Token * C * C + J * C + K],
                          X[J * D + I], Sum);
-        Next[K * D + I] =
-            bf(std::fma(Post.as<float>()[Token * C + K], O[I], Sum));
+        Next[K * D + I] = bf(Sum);
       }
     ASSERT_EQ(floatsOf(T.as<uint16_t>() + Token * C * D, C * D), Next);
     for (int64_t Part = 0; Part < Chunks; ++Part) {

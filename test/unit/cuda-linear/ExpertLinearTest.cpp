@@ -93,8 +93,8 @@ void copyLists(Global<const i32> from, Global<i32> to, u32 count) {
 }
 
 template <class C>
-Output run(const Setup &setup, const Model &model, u32 first, u32 tokens, u64 seed,
-        u32 grid = 4) {
+Output run(const Setup &setup, const Model &model, u32 first, u32 tokens,
+           u64 seed, u32 grid = 4) {
   Emulator emu({.seed = seed, .residentBlocks = 4});
   u32 per = setup.slotRows ? perToken : 1;
   auto from = model.x.bits.begin() + i64(first) * per * k;
@@ -129,9 +129,10 @@ Output run(const Setup &setup, const Model &model, u32 first, u32 tokens, u64 se
     begin.insert(begin.end(), bank.begin.begin(), bank.begin.end());
   }
   params.begin = emu.input("begin", begin);
-  LaunchId id = emu.launch("expert linear", {grid}, {MatrixPlan<C>::threads},
-                           MatrixPlan<C>::sharedBytes,
-                           [=] { expertLinear<C>(params); }, onDevice.edges);
+  LaunchId id = emu.launch(
+      "expert linear", {grid}, {MatrixPlan<C>::threads},
+      MatrixPlan<C>::sharedBytes, [=] { expertLinear<C>(params); },
+      onDevice.edges);
   if (C::partials)
     emu.launch("reduce", {2}, {64}, 0,
                [=] { reducePartials(params, perToken); },
@@ -143,8 +144,8 @@ Output run(const Setup &setup, const Model &model, u32 first, u32 tokens, u64 se
   return out;
 }
 
-void expectR1(const Setup &setup, const Model &model, const Output &run, u32 first,
-              u32 tokens) {
+void expectR1(const Setup &setup, const Model &model, const Output &run,
+              u32 first, u32 tokens) {
   for (int j = 0; j < 2; ++j)
     for (u32 slot = 0; slot < tokens * perToken; ++slot) {
       u32 token = first + slot / perToken;
@@ -202,8 +203,8 @@ TYPED_TEST(CudaExpertLinear, TheSameUnderEverySchedule) {
 TEST(CudaExpertLinearInvariance, OfWgmma) {
   Model model = makeModel(setups[1]);
   Output whole = run<Prefill>(setups[1], model, 0, 19, 1),
-      some = run<Decode>(setups[1], model, 6, 7, 2),
-      one = run<Decode>(setups[1], model, 9, 1, 3);
+         some = run<Decode>(setups[1], model, 6, 7, 2),
+         one = run<Decode>(setups[1], model, 9, 1, 3);
   ASSERT_TRUE(whole.result.ok()) << whole.result.text();
   for (int j = 0; j < 2; ++j)
     for (size_t i = 0; i < perToken * n; ++i) {

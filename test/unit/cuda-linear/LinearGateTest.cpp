@@ -59,10 +59,10 @@ const Gate gates[] = {{"linearKernel<Config<2, 8>>", 256, 2, 1.6},
                       {"encodeKernel<EncodeParams>", 256, 4, 0}};
 
 std::string qualified(std::string Name) {
-  for (const char *Word : {"linearKernel", "expertKernel", "reduceKernel", "encodeKernel",
-                           "Config<", "Escaping<", "LinearParams>",
-                           "ExpertLinearParams>",
-                           "EncodeParams>"}) {
+  for (const char *Word :
+       {"linearKernel", "expertKernel", "reduceKernel", "encodeKernel",
+        "Config<", "Escaping<", "LinearParams>", "ExpertLinearParams>",
+        "EncodeParams>"}) {
     size_t At = Name.find(Word);
     if (At != std::string::npos && (At == 0 || Name[At - 1] == '<'))
       Name.insert(At, "dsv4::cuda::");
@@ -89,8 +89,8 @@ void report(const CubinFunction &F, unsigned Arch, const char *Kernel) {
 /// Products of the architecture, and none that is built of conversions.
 void setProducts(KernelLimits &Limits, const std::string &Arch,
                  const std::string &Kernel) {
-  bool E4m3 = Kernel.find("<1, ") != Kernel.npos ||
-              Kernel.find("<2, ") != Kernel.npos;
+  bool E4m3 =
+      Kernel.find("<1, ") != Kernel.npos || Kernel.find("<2, ") != Kernel.npos;
   if (!E4m3)
     return;
   if (Arch == "sm_90a")

@@ -26,7 +26,8 @@ template <u32 Formats, u32 Columns> struct Config {
   static constexpr u32 columns = Columns;
   // Decode: single strips, of which 132 SMs share the model's more evenly than
   // pairs, and two blocks on an SM.
-  static constexpr u32 groups = Columns > 8 && (large || Formats < bf16) ? 2 : 1;
+  static constexpr u32 groups =
+      Columns > 8 && (large || Formats < bf16) ? 2 : 1;
   static constexpr u32 stageBytes = groups * (Formats < bf16 ? 8448 : 16384);
   static constexpr u32 xStages = Formats < bf16 ? Columns == 8 ? 3 : 4
                                  : large        ? 3

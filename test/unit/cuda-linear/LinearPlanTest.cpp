@@ -10,7 +10,8 @@
 namespace dsv4::cuda::test {
 namespace {
 
-PhaseMatrix fp8(int64_t rows, int64_t k, int64_t split = 1, int64_t groups = 1) {
+PhaseMatrix fp8(int64_t rows, int64_t k, int64_t split = 1,
+                int64_t groups = 1) {
   return {layoutOf(TileFormat::Fp8, rows, k), 1, groups, split};
 }
 PhaseMatrix experts(int64_t rows, int64_t k, int64_t copies) {
@@ -55,8 +56,7 @@ TEST(CudaLinearPlan, Refuses) {
             "expected 1 to 2 parts of K, found 0");
   EXPECT_NE(refusal(TileFormat::Bf16, 1, int64_t(1) << 30, 1, 1), "accepted");
   EXPECT_FALSE(bool(llvm::expectedToOptional(balanceOf({}, 132, 1))));
-  EXPECT_FALSE(
-      bool(llvm::expectedToOptional(balanceOf({fp8(64, 128)}, 0, 1))));
+  EXPECT_FALSE(bool(llvm::expectedToOptional(balanceOf({fp8(64, 128)}, 0, 1))));
   EXPECT_FALSE(bool(llvm::expectedToOptional(
       balanceOf({experts(64, 128, int64_t(1) << 31)}, 132, 1))));
 }
@@ -64,8 +64,7 @@ TEST(CudaLinearPlan, Refuses) {
 TEST(CudaLinearPlan, CountsByHand) {
   // 5 strips of 3 blocks in 2 parts (1 and 2 blocks) on 4 SMs: parts in turn,
   // so SMs 0 and 2 get single blocks and 1 and 3 double ones.
-  PhaseBalance balance =
-      llvm::cantFail(balanceOf({fp8(300, 384, 2)}, 4, 1));
+  PhaseBalance balance = llvm::cantFail(balanceOf({fp8(300, 384, 2)}, 4, 1));
   EXPECT_EQ(balance.items, 10);
   EXPECT_EQ(balance.bytes, 15 * Fp8TileBytes);
   EXPECT_EQ(balance.mostItems, 3);
@@ -95,7 +94,10 @@ TEST(CudaLinearPlan, TheRealModelOn132Sms) {
       {"P8 wo_b", {fp8(4096, 8192)}, 2, 128, 1},
       {"P11 w1, w3 of six", {experts(2048, 4096, 12)}, 1, 384, 3},
       {"P12 w2 of six, shared w2",
-       {experts(4096, 2048, 6), fp8(4096, 2048, 2)}, 0, 512, 4},
+       {experts(4096, 2048, 6), fp8(4096, 2048, 2)},
+       0,
+       512,
+       4},
   };
   for (const Row &row : rows) {
     std::vector<PhaseMatrix> matrices = row.matrices;

@@ -50,9 +50,9 @@ template <class C> Run run(const Phase &phase, Ran how) {
     job.y = emu.scratch<u8>("y", count * (host.floatOut ? 4 : 2));
     job.partials = emu.scratch<float>("partials", count * host.split);
   }
-  LaunchId id = emu.launch("linear", {how.blocks}, {MatrixPlan<C>::threads},
-                           MatrixPlan<C>::sharedBytes,
-                           [=] { linear<C>(params); }, codes.edges);
+  LaunchId id = emu.launch(
+      "linear", {how.blocks}, {MatrixPlan<C>::threads},
+      MatrixPlan<C>::sharedBytes, [=] { linear<C>(params); }, codes.edges);
   if (C::partials)
     emu.launch("reduce", {2}, {64}, 0, [=] { reducePartials(params, 1); },
                {{id, Edge::Programmatic}});
@@ -108,8 +108,8 @@ void tame(Phase &phase) {
   for (HostJob &job : phase.jobs)
     if (job.matrix.layout.format() == TileFormat::Bf16)
       for (size_t i = 1; i < job.matrix.data.size(); i += 2)
-        job.matrix.data[i] = u8((job.matrix.data[i] & 0x80) | 0x3a |
-                                (job.matrix.data[i] & 4));
+        job.matrix.data[i] =
+            u8((job.matrix.data[i] & 0x80) | 0x3a | (job.matrix.data[i] & 4));
 }
 
 template <class C> class CudaLinear : public testing::Test {};
@@ -187,7 +187,8 @@ template <class Decode, class... Prefill> void expectInvariant() {
   tame(phase);
   std::vector<Run> whole = {run<Prefill>(phase, {3, 21})...};
   whole.push_back(run<Decode>(phase, {4, 21}));
-  Run eight = run<Decode>(phase, {5, 8, 9}), one = run<Decode>(phase, {6, 1, 12});
+  Run eight = run<Decode>(phase, {5, 8, 9}),
+      one = run<Decode>(phase, {6, 1, 12});
   for (size_t j = 0; j < phase.jobs.size(); ++j) {
     size_t n = size_t(phase.jobs[j].matrix.layout.rows());
     for (const Run &other : whole) {

@@ -127,11 +127,11 @@ inline DeviceX uploadX(Emulator &emu, const Activations &x, bool blocks,
   auto bits = emu.input("x", x.bits);
   if (!blocks)
     return {bits.as<const u8>(), {}};
-  auto encoded =
-      emu.scratch<u8>("x blocks", size_t(x.rows) * (x.k / 128) * ActivationBytes);
+  auto encoded = emu.scratch<u8>("x blocks", size_t(x.rows) * (x.k / 128) *
+                                                 ActivationBytes);
   EncodeParams params{rows, rowsPer, x.k, bits, encoded};
-  LaunchId id = emu.launch("encode", {3}, {96}, 0,
-                           [=] { encodeActivations(params); });
+  LaunchId id =
+      emu.launch("encode", {3}, {96}, 0, [=] { encodeActivations(params); });
   return {encoded, {{id, Edge::Programmatic}}};
 }
 

@@ -58,7 +58,7 @@ private:
       float total[R] = {};
       bool last = part + 1 == item.splitEnd;
       sumPart<F>(total, item, job, part, part == item.splitBegin, last);
-DSV4_UNROLL
+      DSV4_UNROLL
       for (int i = 0; i < R; ++i)
         result[i] = C::partials || part == 0
                         ? total[i]
@@ -83,9 +83,8 @@ DSV4_UNROLL
     for (u32 block = begin; block < end; ++block) {
       if ((block - begin) % 32 == 0)
         scales = scaleBytes<F>(item, job, block, end);
-      u32 scale = F == WeightFormat::Bf16
-                      ? 0
-                      : shflBits(scales, (block - begin) % 32);
+      u32 scale =
+          F == WeightFormat::Bf16 ? 0 : shflBits(scales, (block - begin) % 32);
       if (inWeights == 0)
         mbarWait(S::weightsFull() + weights.stage, weights.phase);
       if (inX == 0)
@@ -134,9 +133,8 @@ DSV4_UNROLL
                             Shared<const u8> tile) {
     float sum[R];
     if constexpr (F == WeightFormat::Bf16) {
-      multiplyBf16(sum, tile, warp(),
-                   S::x(x.stage) + inX * C::columns * 256);
-DSV4_UNROLL
+      multiplyBf16(sum, tile, warp(), S::x(x.stage) + inX * C::columns * 256);
+      DSV4_UNROLL
       for (int i = 0; i < R; ++i)
         total[i] = fmaF32(sum[i], 1.0f, total[i]);
     } else {
@@ -166,15 +164,15 @@ DSV4_UNROLL
                            float upper, float lower) {
     auto scales = S::scales(x.stage).template as<const float>();
     u32 column = inX * C::columns + laneId() % 4 * 2;
-DSV4_UNROLL
+    DSV4_UNROLL
     for (int j = 0; j < R / 4; ++j)
-DSV4_UNROLL
-      for (int i = 0; i < 2; ++i) {
-        float s = scales[(column + 8 * j + i) * 4];
-        total[4 * j + i] = fmaF32(sum[4 * j + i] * s, upper, total[4 * j + i]);
-        total[4 * j + 2 + i] =
-            fmaF32(sum[4 * j + 2 + i] * s, lower, total[4 * j + 2 + i]);
-      }
+      DSV4_UNROLL
+    for (int i = 0; i < 2; ++i) {
+      float s = scales[(column + 8 * j + i) * 4];
+      total[4 * j + i] = fmaF32(sum[4 * j + i] * s, upper, total[4 * j + i]);
+      total[4 * j + 2 + i] =
+          fmaF32(sum[4 * j + 2 + i] * s, lower, total[4 * j + 2 + i]);
+    }
   }
 
   /// A tile whose scales no base and offsets say: a pass per block of scales.
@@ -186,7 +184,7 @@ DSV4_UNROLL
     i64 row = i64(index) * TileRows + warp() * WarpRows + laneId() / 4;
     u32 upper = scales[row], lower = scales[row + 8];
     DSV4_NO_UNROLL // rare: its code need not be fast, but small
-    for (u32 pass = 0; pass < 4; ++pass) {
+        for (u32 pass = 0; pass < 4; ++pass) {
       OperandsE4M3<C::mma> operands;
       float sum[R];
       syncWarp(); // or the panel would be loaded once for four passes, and
@@ -202,9 +200,9 @@ DSV4_UNROLL
   template <class Items>
   DSV4_DEVICE void store(const Items &items, const MatrixItem &item,
                          const MatrixJob &job, const float (&result)[R]) {
-    u32 row = (item.strip + group()) * TileRows + warp() * WarpRows +
-              laneId() / 4;
-DSV4_UNROLL
+    u32 row =
+        (item.strip + group()) * TileRows + warp() * WarpRows + laneId() / 4;
+    DSV4_UNROLL
     for (int i = 0; i < R; ++i) {
       u32 column = i / 4 * 8 + laneId() % 4 * 2 + i % 2;
       u32 n = row + i % 4 / 2 * 8;

@@ -171,8 +171,8 @@ public:
       u32 tiles = ceilDiv(rows, C::columns);
       if (inExpert(item, tiles)) {
         u32 expert = u32(i32(p.lists[1 + i64(number)]));
-        item.w = p.jobs[item.job].w +
-                 p.begin[i64(item.job) * p.experts + expert];
+        item.w =
+            p.jobs[item.job].w + p.begin[i64(item.job) * p.experts + expert];
         item.columns =
             rows - item.row < C::columns ? rows - item.row : C::columns;
         item.list = p.lists + (2 + 2 * i64(p.experts) + begin);

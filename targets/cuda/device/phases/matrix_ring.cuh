@@ -221,7 +221,8 @@ template <class C> class XLoader {
   using S = MatrixShared<C>;
   static constexpr u32 Missing = 0xffffffffu;
   static constexpr u32 InFlight = C::xStages / 2;
-  static constexpr u32 Passes = (Plan::xRows * 8 + Plan::loaders - 1) / Plan::loaders;
+  static constexpr u32 Passes =
+      (Plan::xRows * 8 + Plan::loaders - 1) / Plan::loaders;
 
 public:
   template <class Items> DSV4_DEVICE void run(Items items) {
@@ -278,7 +279,8 @@ private:
   /// copy its codes.
   DSV4_DEVICE void copyE4m3(const MatrixItem &item, const MatrixJob &job,
                             u32 block, u32 end) {
-    u32 group = item.xGroup * job.blocks * ActivationBytes, unit = thread() % 8 * 16;
+    u32 group = item.xGroup * job.blocks * ActivationBytes,
+        unit = thread() % 8 * 16;
     auto to = S::x(place.stage);
     DSV4_UNROLL
     for (u32 i = 0; i < Passes; ++i) {

@@ -56,8 +56,7 @@ DSV4_LAYOUT u32 tileBytes(WeightFormat format) {
 template <int Count> struct Operands {
   FragmentA a[Count];
 };
-template <MmaKind M>
-using OperandsE4M3 = Operands<M == MmaKind::F16 ? 8 : 4>;
+template <MmaKind M> using OperandsE4M3 = Operands<M == MmaKind::F16 ? 8 : 4>;
 
 /// The `vector`-th 16 bytes of this lane in what its warp loads of a tile.
 DSV4_DEVICE U32x4 laneVector(Shared<const u8> warpPart, int vector) {
@@ -67,7 +66,7 @@ DSV4_DEVICE U32x4 laneVector(Shared<const u8> warpPart, int vector) {
 template <MmaKind M>
 DSV4_DEVICE void loadFp8(OperandsE4M3<M> &to, Shared<const u8> tile, int warp) {
   auto part = tile + warp * (Fp8TileBytes / 4);
-DSV4_UNROLL
+  DSV4_UNROLL
   for (int i = 0; i < 4; ++i) {
     U32x4 codes = laneVector(part, i);
     if constexpr (M == MmaKind::F16) {
@@ -93,7 +92,7 @@ DSV4_DEVICE Fp4Codes loadFp4Codes(Shared<const u8> tile, int warp) {
 template <MmaKind M>
 DSV4_DEVICE void decodeFp4(OperandsE4M3<M> &to, const Fp4Codes &codes,
                            const Fp4Tables &tables) {
-DSV4_UNROLL
+  DSV4_UNROLL
   for (int i = 0; i < 4; ++i) {
     if constexpr (M == MmaKind::F16) {
       FragmentPair pair = fp4FragmentsF16(codes.upper, codes.lower, tables, i);
@@ -124,7 +123,7 @@ template <int R, class Multiply>
 DSV4_DEVICE void onColumns(float (&d)[R], int j, Multiply multiply) {
   float part[4] = {d[4 * j], d[4 * j + 1], d[4 * j + 2], d[4 * j + 3]};
   multiply(part);
-DSV4_UNROLL
+  DSV4_UNROLL
   for (int i = 0; i < 4; ++i)
     d[4 * j + i] = part[i];
 }
@@ -137,10 +136,10 @@ DSV4_DEVICE void multiplyByMma(float (&d)[R], const OperandsE4M3<M> &operands,
                                Shared<const u8> panel) {
   auto words = panel.as<const u32>();
   u32 g = laneId() / 4, c = laneId() % 4;
-DSV4_UNROLL
+  DSV4_UNROLL
   for (int j = 0; j < R / 4; ++j)
     onColumns(d, j, [&](float (&part)[4]) {
-DSV4_UNROLL
+      DSV4_UNROLL
       for (u32 i = 0; i < 4; ++i) {
         u32 b[2] = {words[swizzled128(8 * j + g, 32 * i + 4 * c) / 4],
                     words[swizzled128(8 * j + g, 32 * i + 16 + 4 * c) / 4]};
@@ -165,13 +164,13 @@ template <MmaKind M, int R>
 DSV4_DEVICE void multiplyE4M3(float (&d)[R], const OperandsE4M3<M> &operands,
                               Shared<const u8> panel) {
   static_assert(M != MmaKind::Wgmma || DSV4_HAS_WGMMA, "no wgmma here");
-DSV4_UNROLL
+  DSV4_UNROLL
   for (int i = 0; i < R; ++i)
     d[i] = 0;
   if constexpr (M == MmaKind::Wgmma) {
 #if DSV4_HAS_WGMMA
     wgmmaFence();
-DSV4_UNROLL
+    DSV4_UNROLL
     for (int i = 0; i < 4; ++i)
       wgmmaE4M3(d, operands.a[i].v,
                 bDescriptor(panel.addr() + 32 * i, Swizzle::B128, 1024),
@@ -200,19 +199,18 @@ DSV4_DEVICE void multiplyBf16(float (&d)[R], Shared<const u8> tile, int warp,
                               Shared<const u8> panel) {
   auto part = tile + warp * (Bf16TileBytes / 4);
   u32 g = laneId() / 4, c = laneId() % 4;
-DSV4_UNROLL
+  DSV4_UNROLL
   for (int i = 0; i < R; ++i)
     d[i] = 0;
   DSV4_NO_UNROLL // all four at once take 32 registers
-  for (u32 i = 0; i < 4; ++i) {
+      for (u32 i = 0; i < 4; ++i) {
     U32x4 first = laneVector(part, int(2 * i));
     U32x4 second = laneVector(part, int(2 * i + 1));
-DSV4_UNROLL
+    DSV4_UNROLL
     for (int j = 0; j < R / 4; ++j)
       onColumns(d, j, [&](float (&sum)[4]) {
-        U32x4 x = (panel + bf16Unit(8 * j + g, 4 * c + i))
-                      .as<const u32>()
-                      .vec<4>(0);
+        U32x4 x =
+            (panel + bf16Unit(8 * j + g, 4 * c + i)).as<const u32>().vec<4>(0);
         u32 low[2] = {x[0], x[1]}, high[2] = {x[2], x[3]};
         mmaBF16(sum, first.v, low);
         mmaBF16(sum, second.v, high);

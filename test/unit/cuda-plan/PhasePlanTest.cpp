@@ -45,6 +45,20 @@ kern.program @p attributes {max_context = 256 : i64, max_sequences = 1 : i64,
   kern.return %o : <output, 512, f32>
 })";
 
+/// "later" overwrites what "first" reads, and needs nothing of it.
+constexpr char Overwritten[] = R"(
+kern.program @p attributes {max_context = 256 : i64, max_sequences = 1 : i64,
+    max_step_tokens = 16 : i64, max_outputs = 2 : i64,
+    experts_per_token = 2 : i64} {
+  %x = kern.buffer "x" : <token, 256, bf16>
+  %y = kern.buffer "y" : <token, 256, bf16>
+  %z = kern.buffer "z" : <token, 256, bf16>
+  %o = kern.buffer "o" : <output, 512, f32>
+  kern.quantize "first" x(%x : !kern.buffer<token, 256, bf16>) xq(%y : !kern.buffer<token, 256, bf16>)
+  kern.quantize "later" x(%z : !kern.buffer<token, 256, bf16>) xq(%x : !kern.buffer<token, 256, bf16>)
+  kern.return %o : <output, 512, f32>
+})";
+
 struct Loaded {
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -53,12 +67,11 @@ struct Loaded {
   }
 };
 
-Loaded small() {
+Loaded load(const char *Text = Small) {
   Loaded Out;
   Out.context = std::make_unique<mlir::MLIRContext>();
   Out.context->loadDialect<kern::KernDialect, qfmt::QFmtDialect>();
-  Out.module =
-      mlir::parseSourceString<mlir::ModuleOp>(Small, Out.context.get());
+  Out.module = mlir::parseSourceString<mlir::ModuleOp>(Text, Out.context.get());
   return Out;
 }
 
@@ -75,7 +88,7 @@ PhasePlan planned(kern::ProgramOp Program, llvm::StringRef Name,
 }
 
 TEST(PhasePlanTest, CountsBytesTilesAndLevels) {
-  Loaded Program = small();
+  Loaded Program = load();
   ASSERT_TRUE(Program.module);
   PhasePlan Plan =
       planned(Program.program(), "h200", Linking::Graph, {3, 1, 100});
@@ -104,8 +117,18 @@ TEST(PhasePlanTest, CountsBytesTilesAndLevels) {
   EXPECT_NEAR(Plan.secondsLow(), Plan.workSeconds() + 7.5e-6, 1e-12);
 }
 
+TEST(PhasePlanTest, AWriterWaitsForReaders) {
+  Loaded Program = load(Overwritten);
+  ASSERT_TRUE(Program.module);
+  PhasePlan Plan =
+      planned(Program.program(), "h200", Linking::Graph, {3, 1, 100});
+  ASSERT_EQ(Plan.phases.size(), 2u);
+  EXPECT_EQ(Plan.phases[0].level, 1);
+  EXPECT_EQ(Plan.phases[1].level, 2);
+}
+
 TEST(PhasePlanTest, ProductsBoundLargeSteps) {
-  Loaded Program = small();
+  Loaded Program = load();
   PhasePlan Plan =
       planned(Program.program(), "dgx-spark", Linking::Graph, {16, 1, 100});
   const PhasePrediction &A = Plan.phases[1];
@@ -113,7 +136,7 @@ TEST(PhasePlanTest, ProductsBoundLargeSteps) {
 }
 
 TEST(PhasePlanTest, RefusesStepsBeyondTheProgram) {
-  Loaded Program = small();
+  Loaded Program = load();
   for (PlannedStep Step :
        {PlannedStep{0, 1, 0}, PlannedStep{17, 1, 0}, PlannedStep{1, 3, 0},
         PlannedStep{1, 1, 256}, PlannedStep{1, 1, -1}}) {
@@ -141,7 +164,7 @@ TEST(PhasePlanTest, GpusAreOfKnownTargets) {
 }
 
 TEST(PhasePlanTest, ReportsSayThatTheyPredict) {
-  Loaded Program = small();
+  Loaded Program = load();
   PhasePlan Plan =
       planned(Program.program(), "b200", Linking::Persistent, {1, 1, 0});
   std::string Text;

@@ -60,6 +60,16 @@
 #define DSV4_HAS_SETMAXNREG 0
 #endif
 
+/// Loops over registers: an index that is no constant would put the array into
+/// local memory. The emulator's compiler has nothing to gain.
+#ifdef DSV4_CPU_EMU
+#define DSV4_UNROLL
+#define DSV4_NO_UNROLL
+#else
+#define DSV4_UNROLL _Pragma("unroll")
+#define DSV4_NO_UNROLL _Pragma("unroll 1")
+#endif
+
 namespace dsv4::cuda {
 
 using u8 = unsigned char;

@@ -11,11 +11,9 @@
 #include "targets/cuda/device/phases/index_score.cuh"
 #include "targets/cuda/device/phases/top_k.cuh"
 #include "targets/cuda/toolchain/CubinGates.h"
+#include "test/unit/cuda-sources/ReadSource.h"
 
 #include <gtest/gtest.h>
-
-#include <fstream>
-#include <sstream>
 
 using namespace dsv4::cuda;
 
@@ -78,13 +76,9 @@ TEST_P(AttentionCostTest, WithinTheTarget) {
   if (llvm::Error unsupported = nvrtc->supports(*target))
     GTEST_SKIP() << llvm::toString(std::move(unsupported));
   int tile = headTile(*target);
-  std::ifstream file(DSV4_SOURCE_DIR
-                     "/test/unit/cuda-attention/RealKernels.cu");
-  std::stringstream source;
-  source << file.rdbuf();
   CompileRequest request;
   request.name = "RealKernels.cu";
-  request.source = source.str();
+  request.source = readSource("test/unit/cuda-attention/RealKernels.cu");
   request.arch = target->name;
   request.options = {"--define-macro=HEAD_TILE=" + std::to_string(tile)};
   addDeviceHeaders(request);

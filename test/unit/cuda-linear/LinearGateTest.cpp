@@ -6,35 +6,15 @@
 // meant, and the ALU instructions of the hot loop. Not run on hardware; skipped
 // by name without NVRTC.
 
+#include "targets/cuda/DeviceSources.h"
 #include "targets/cuda/toolchain/CubinGates.h"
-#include "targets/cuda/toolchain/NvrtcCompiler.h"
+#include "test/unit/cuda-sources/ReadSource.h"
 
 #include <gtest/gtest.h>
-
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 using namespace dsv4::cuda;
 
 namespace {
-
-std::string readSource(const std::string &Name) {
-  std::ifstream In(std::string(DSV4_SOURCE_DIR) + "/" + Name);
-  EXPECT_TRUE(In.good()) << Name;
-  std::stringstream Text;
-  Text << In.rdbuf();
-  return Text.str();
-}
-
-void addFolder(CompileRequest &Request, const std::string &Folder) {
-  for (const auto &File : std::filesystem::directory_iterator(
-           std::string(DSV4_SOURCE_DIR) + "/" + Folder))
-    if (File.is_regular_file()) {
-      std::string Name = Folder + "/" + File.path().filename().string();
-      Request.headers[Name] = readSource(Name);
-    }
-}
 
 /// A kernel without its namespace; threads of a block and blocks on an SM
 /// (where its shared memory allows it); ALU instructions of a lane for each of
@@ -111,8 +91,7 @@ TEST_P(LinearGateTest, CompilesWithinLimits) {
   CompileRequest Request;
   Request.name = "LinearKernels.cu";
   Request.source = readSource("test/unit/cuda-linear/LinearKernels.cu");
-  addFolder(Request, "targets/cuda/device");
-  addFolder(Request, "targets/cuda/device/phases");
+  addDeviceHeaders(Request);
   Request.arch = GetParam();
   for (const Gate &G : gates)
     Request.nameExpressions.push_back(qualified(G.kernel));

@@ -5,30 +5,15 @@
 // instructions of a lane per weight, no spills, no stack. The figures are those
 // of docs/cuda-packing.md. Not run on hardware; skipped by name without NVRTC.
 
+#include "targets/cuda/DeviceSources.h"
 #include "targets/cuda/toolchain/CubinGates.h"
-#include "targets/cuda/toolchain/NvrtcCompiler.h"
+#include "test/unit/cuda-sources/ReadSource.h"
 
 #include <gtest/gtest.h>
-
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 using namespace dsv4::cuda;
 
 namespace {
-
-std::string readSource(const std::string &Name) {
-  std::ifstream In(std::string(DSV4_SOURCE_DIR) + "/" + Name);
-  EXPECT_TRUE(In.good()) << Name;
-  std::stringstream Text;
-  Text << In.rdbuf();
-  return Text.str();
-}
-
-void addHeader(CompileRequest &Request, const std::string &Name) {
-  Request.headers[Name] = readSource(Name);
-}
 
 /// A kernel of the test at one architecture; `Budget` is ALU instructions per
 /// weight, of which a lane has 64 in a tile.
@@ -50,11 +35,9 @@ protected:
     CompileRequest Request;
     Request.name = "DecodeKernels.cu";
     Request.source = readSource("test/unit/cuda-packing/DecodeKernels.cu");
-    addHeader(Request, "test/unit/cuda-packing/Fp4Strip.cuh");
-    for (const auto &File : std::filesystem::directory_iterator(
-             std::string(DSV4_SOURCE_DIR) + "/targets/cuda/device"))
-      addHeader(Request,
-                "targets/cuda/device/" + File.path().filename().string());
+    const char *Strip = "test/unit/cuda-packing/Fp4Strip.cuh";
+    Request.headers[Strip] = readSource(Strip);
+    addDeviceHeaders(Request);
     Request.arch = GetParam().arch;
     std::string Kernel = std::string("dsv4::cuda::") + GetParam().kernel;
     Request.nameExpressions = {Kernel + "<1>", Kernel + "<2>"};

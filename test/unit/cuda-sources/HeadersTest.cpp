@@ -5,22 +5,13 @@
 // memory. Skipped by name without NVRTC. Not run on hardware.
 
 #include "targets/cuda/DeviceSources.h"
+#include "test/unit/cuda-sources/ReadSource.h"
 
 #include <gtest/gtest.h>
-
-#include <fstream>
-#include <sstream>
 
 using namespace dsv4::cuda;
 
 namespace {
-
-std::string readSource(const std::string &Name) {
-  std::ifstream In(std::string(DSV4_SOURCE_DIR) + "/" + Name);
-  std::stringstream Text;
-  Text << In.rdbuf();
-  return Text.str();
-}
 
 TEST(DeviceSources, AreThoseOfTheTree) {
   for (const char *Name :

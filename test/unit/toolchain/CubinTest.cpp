@@ -37,22 +37,6 @@ extern "C" __global__ void locals(const float *x, float *y, int n) {
 extern "C" __global__ void plain(float *y) { y[threadIdx.x] = 1; }
 )";
 
-// 96 live values do not fit 32 registers.
-const char *const spillSource = R"(
-extern "C" __global__ void spill(const float *x, float *y) {
-  float b[96];
-  #pragma unroll
-  for (int i = 0; i < 96; ++i)
-    b[i] = x[i * 32 + threadIdx.x];
-  __syncthreads();
-  float t = 0;
-  #pragma unroll
-  for (int i = 0; i < 96; ++i)
-    t = t * b[95 - i] + b[i];
-  y[threadIdx.x] = t;
-}
-)";
-
 TEST(Cubin, AgreesWithTheAssembler) {
   DSV4_NEEDS_NVRTC();
   for (const CudaTarget &target : cudaTargets()) {

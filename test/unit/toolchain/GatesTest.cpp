@@ -39,18 +39,6 @@ extern "C" __global__ void locals(const float *x, float *y, int n) {
     b[(i * 7) & 63] += b[i & 63];
   y[0] = b[n & 63];
 }
-extern "C" __global__ void spill(const float *x, float *y) {
-  float b[96];
-  #pragma unroll
-  for (int i = 0; i < 96; ++i)
-    b[i] = x[i * 32 + threadIdx.x];
-  __syncthreads();
-  float t = 0;
-  #pragma unroll
-  for (int i = 0; i < 96; ++i)
-    t = t * b[95 - i] + b[i];
-  y[threadIdx.x] = t;
-}
 )";
 
 class GatesTest : public testing::TestWithParam<const CudaTarget *> {
@@ -59,7 +47,8 @@ protected:
   Cubin compile(const NvrtcCompiler &nvrtc, int unroll,
                 std::vector<std::string> more = {}) {
     more.push_back("--define-macro=UNROLL=" + std::to_string(unroll));
-    return compileForTest(nvrtc, source, target.name, more);
+    return compileForTest(nvrtc, std::string(source) + spillSource, target.name,
+                          more);
   }
   std::vector<std::string> judge(const Cubin &cubin, const char *name,
                                  const KernelLimits &limits) {

@@ -5,6 +5,21 @@
 
 namespace dsv4::cuda {
 
+const char *const spillSource = R"(
+extern "C" __global__ void spill(const float *x, float *y) {
+  float b[96];
+  #pragma unroll
+  for (int i = 0; i < 96; ++i)
+    b[i] = x[i * 32 + threadIdx.x];
+  __syncthreads();
+  float t = 0;
+  #pragma unroll
+  for (int i = 0; i < 96; ++i)
+    t = t * b[95 - i] + b[i];
+  y[threadIdx.x] = t;
+}
+)";
+
 const NvrtcCompiler *testNvrtc(std::string &why) {
   static std::string reason;
   static const NvrtcCompiler *one = []() -> const NvrtcCompiler * {

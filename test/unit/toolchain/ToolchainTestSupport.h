@@ -14,6 +14,9 @@
 
 namespace dsv4::cuda {
 
+/// Kernel "spill": 96 live values, which do not fit 32 registers.
+extern const char *const spillSource;
+
 /// Null without NVRTC; then `why` says so.
 const NvrtcCompiler *testNvrtc(std::string &why);
 

@@ -12,21 +12,6 @@
 #include "targets/cuda/device/decode.cuh"
 #include "targets/cuda/device/ptx.h"
 
-// Arrays of accumulators stay registers only where every index is known. The
-// emulator's compiler has nothing to gain and warns where it does not do it.
-#ifndef DSV4_UNROLL
-#ifdef DSV4_CPU_EMU
-#define DSV4_UNROLL
-#else
-#define DSV4_UNROLL _Pragma("unroll")
-#endif
-#endif
-#ifdef DSV4_CPU_EMU
-#define DSV4_NO_UNROLL
-#else
-#define DSV4_NO_UNROLL _Pragma("unroll 1")
-#endif
-
 namespace dsv4::cuda {
 
 /// What multiplies E4M3 activations: wgmma (sm_90a), mma.sync on E4M3 (sm_89,

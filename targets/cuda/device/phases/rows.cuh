@@ -12,16 +12,6 @@
 #include "runtime/numerics/rows.h"
 #include "targets/cuda/device/ptx.h"
 
-/// Loops over registers: an index that is no constant would put the array into
-/// local memory.
-#ifndef DSV4_UNROLL
-#ifdef DSV4_CPU_EMU
-#define DSV4_UNROLL
-#else
-#define DSV4_UNROLL _Pragma("unroll")
-#endif
-#endif
-
 namespace dsv4::cuda {
 
 inline constexpr u32 RowVector = 8;    // BF16 elements of one access

@@ -10,14 +10,6 @@
 #include "runtime/abi/program.h"
 #include "targets/cuda/device/ptx.h"
 
-/// Loops over registers: an index that is no constant would put the array into
-/// local memory.
-#ifdef DSV4_CPU_EMU
-#define DSV4_UNROLL
-#else
-#define DSV4_UNROLL _Pragma("unroll")
-#endif
-
 namespace dsv4::cuda {
 
 /// The step as a kernel sees it. It is written before the graph starts, so it

@@ -8,11 +8,9 @@
 
 #include "targets/cuda/DeviceSources.h"
 #include "targets/cuda/toolchain/CubinGates.h"
+#include "test/unit/cuda-sources/ReadSource.h"
 
 #include <gtest/gtest.h>
-
-#include <fstream>
-#include <sstream>
 
 using namespace dsv4::cuda;
 
@@ -39,13 +37,9 @@ TEST_P(RowCubinsTest, WithinTheLimits) {
   auto Nvrtc = NvrtcCompiler::load();
   if (!Nvrtc)
     GTEST_SKIP() << llvm::toString(Nvrtc.takeError());
-  std::ifstream In(std::string(DSV4_SOURCE_DIR) +
-                   "/test/unit/cuda/phases/RowKernels.cu");
-  std::stringstream Text;
-  Text << In.rdbuf();
   CompileRequest Request;
   Request.name = "RowKernels.cu";
-  Request.source = Text.str();
+  Request.source = readSource("test/unit/cuda/phases/RowKernels.cu");
   Request.arch = GetParam();
   Request.wantPtx = true;
   addDeviceHeaders(Request);

@@ -334,7 +334,8 @@ llvm::Error Tables::emit(llvm::ArrayRef<std::string> functions) {
               array("products", products, sizeof(dsv4_product)),
               i64(int64_t(products.size())),
               array("state_reads", stateReads, sizeof(dsv4_state_read)),
-              i64(int64_t(stateReads.size()))});
+              i64(int64_t(stateReads.size())),
+              null()});
   checkSize(root, sizeof(dsv4_program), "program");
   if (!problem.empty())
     return llvm::createStringError(problem);

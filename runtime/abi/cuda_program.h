@@ -167,11 +167,33 @@ typedef struct dsv4_cuda_program {
   int64_t num_graphs;
 } dsv4_cuda_program;
 
+/// The parts StepPart and HostStepPart (targets/cuda/CudaProgram.h): a
+/// dsv4_step, then its columns of int32 in the order of dsv4_step, output_row
+/// last. The pointers inside are those of the copy on the GPU.
+#define DSV4_CUDA_STEP_COLUMNS 6
+#define DSV4_CUDA_STEP_HEADER 128
+
+/// Bytes of a column for steps of up to `max_tokens` rows: a multiple of 128.
+static inline int64_t dsv4_cuda_step_column_bytes(int64_t max_tokens) {
+  return (4 * max_tokens + 127) / 128 * 128;
+}
+
+static inline int64_t dsv4_cuda_step_column(int64_t column,
+                                            int64_t max_tokens) {
+  return DSV4_CUDA_STEP_HEADER +
+         column * dsv4_cuda_step_column_bytes(max_tokens);
+}
+
+static inline int64_t dsv4_cuda_step_bytes(int64_t max_tokens) {
+  return dsv4_cuda_step_column(DSV4_CUDA_STEP_COLUMNS, max_tokens);
+}
+
 #ifdef __cplusplus
 }
 #endif
 
 #ifdef __cplusplus
+static_assert(sizeof(dsv4_step) <= DSV4_CUDA_STEP_HEADER, "ABI");
 static_assert(sizeof(dsv4_cuda_count) == 40, "ABI");
 static_assert(sizeof(dsv4_cuda_image) == 32, "ABI");
 static_assert(sizeof(dsv4_cuda_kernel) == 32, "ABI");

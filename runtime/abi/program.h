@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define DSV4_ABI_VERSION 1u
+#define DSV4_ABI_VERSION 2u
 #define DSV4_PROGRAM_MAGIC 0x3470727634767364ull // "dsv4vrp4"
 #define DSV4_CONTEXT_BLOCK 128
 
@@ -202,6 +202,9 @@ typedef struct dsv4_program {
   int64_t num_products;
   const dsv4_state_read *state_reads;
   int64_t num_state_reads;
+  /// For a GPU: its half of the program (cuda_program.h); null for a CPU.
+  /// Phases then have no kernel, and say what the model does.
+  const struct dsv4_cuda_program *cuda;
 } dsv4_program;
 
 #ifndef __CUDACC__ // device code reads steps, not programs

@@ -46,7 +46,7 @@ Limits measureLimits(Bench &bench) {
 Status repeatOnce(Bench &bench, const BenchTest &test, PhaseSample *samples,
                   double *took) {
   for (int64_t i = 0; i < test.sequences; ++i) {
-    bench.engine.reset(i);
+    DSV4_RETURN_IF_ERROR(bench.engine.reset(i));
     DSV4_RETURN_IF_ERROR(bench.fill(i, test.depth));
   }
   double start = seconds();

@@ -14,8 +14,8 @@ namespace {
 /// Saves slot 0, forgets it, and goes on in another slot if there is one.
 Status moveSequence(Engine &engine, int64_t &slot) {
   void *snapshot = engine.extra();
-  engine.save(slot, snapshot);
-  engine.reset(slot);
+  DSV4_RETURN_IF_ERROR(engine.save(slot, snapshot));
+  DSV4_RETURN_IF_ERROR(engine.reset(slot));
   slot = (slot + 1) % engine.sequences();
   return engine.restore(slot, snapshot, engine.snapshotBytes());
 }

@@ -89,7 +89,8 @@ const char *checkSample(Engine &engine, const Sample &s) {
   for (int64_t i = 0; i < s.outputCount; ++i)
     if (s.output[i] >= engine.vocab())
       return "the sample is damaged";
-  engine.reset(0);
+  if (!engine.reset(0).isOk())
+    return "the sequence cannot be emptied";
   if (!engine.prefill(0, s.prompt, s.promptCount).isOk())
     return "the prompt does not fit the context";
   for (int64_t i = 0; i < s.outputCount; ++i) {
@@ -153,8 +154,7 @@ int checkChunking(Engine &engine) {
       Count < engine.maxStepTokens() ? Count : engine.maxStepTokens();
   if (engine.context() < Count)
     return 0;
-  engine.reset(0);
-  if (!engine.feed(0, tokens, part, 1).isOk())
+  if (!engine.reset(0).isOk() || !engine.feed(0, tokens, part, 1).isOk())
     return report("one step equals single tokens", "the step failed");
   uint64_t whole = 0, single = 0;
   auto hash = [&] {
@@ -165,7 +165,8 @@ int checkChunking(Engine &engine) {
     return h;
   };
   whole = hash();
-  engine.reset(0);
+  if (!engine.reset(0).isOk())
+    return report("one step equals single tokens", "the sequence is not empty");
   for (int64_t i = 0; i < part; ++i)
     if (!engine.feed(0, tokens + i, 1, 1).isOk())
       return report("one step equals single tokens", "the step failed");

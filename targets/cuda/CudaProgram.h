@@ -74,7 +74,7 @@ struct PartSpec {
 };
 
 struct CudaProgram {
-  std::string target;         // "cuda:sm_90a"
+  std::string target;          // "cuda:sm_90a"
   int32_t multiprocessors = 0; // that grids were made for
   int64_t weightBytes = 0;
   std::vector<KernelSpec> kernels;

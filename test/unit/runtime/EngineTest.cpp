@@ -85,7 +85,7 @@ TEST_P(EngineThreads, LogitsForAnyChunk) {
   Engine engine;
   ASSERT_TRUE(engine.open(fake::program(), withThreads(GetParam())).isOk());
   for (int64_t chunk : {1, 7, 31, 32}) {
-    engine.reset(0);
+    ASSERT_TRUE(engine.reset(0).isOk());
     EXPECT_EQ(feedAll(engine, 0, tokens, chunk), expected) << chunk;
     EXPECT_EQ(engine.length(0), 270);
   }
@@ -121,7 +121,7 @@ TEST(Engine, SlotsAreIndependent) {
   }
   EXPECT_EQ(first, expectedRows(a));
   EXPECT_EQ(second, expectedRows(b));
-  engine.reset(1);
+  ASSERT_TRUE(engine.reset(1).isOk());
   EXPECT_EQ(engine.length(0), 60);
   EXPECT_EQ(feedAll(engine, 1, a, 32), first);
   engine.close();

@@ -32,8 +32,7 @@ public:
 
   /// Bytes between two slots' state.
   int64_t stateStride() const {
-    return int64_t(
-        session.devicePlan().parts[DSV4_CUDA_PART_STATE].stride);
+    return int64_t(session.devicePlan().parts[DSV4_CUDA_PART_STATE].stride);
   }
   /// Where the engine writes the columns of a step, so many rows apart.
   int32_t *columns() const;

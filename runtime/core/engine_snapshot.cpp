@@ -31,7 +31,8 @@ uint64_t snapshotHash(const SnapshotHeader &header, const void *state) {
 }
 
 /// What a snapshot belongs to: the model, its weights, and the layout of a
-/// sequence's state, in which index tiles of a GPU are in an order of their own.
+/// sequence's state, in which index tiles of a GPU are in an order of their
+/// own.
 uint64_t programHash(const dsv4_program &program, const WeightsFile &weights) {
   const dsv4_affine &state = program.limits.state_bytes;
   uint64_t hash = xxh64(program.identity, strlen(program.identity));

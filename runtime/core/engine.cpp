@@ -31,6 +31,11 @@ Status Engine::checkOptions(const EngineOptions &options) {
                      "with more --sequences",
                      (long long)limits.max_sequences,
                      (long long)options.sequences);
+  if (options.device && !root->cuda)
+    return makeError(Code::InvalidArgument,
+                     "--device: this program is for %s; compile with --target "
+                     "cuda:... for a GPU",
+                     root->target);
   slots = options.sequences;
   return okStatus();
 }

@@ -68,8 +68,8 @@ public:
                  : 0;
   }
 
-  /// How many of the ids to feed are fed already; empties the sequence if that
-  /// are not all that it holds.
+  /// How many of the ids to feed are fed already: `from`; empties the sequence
+  /// if that are not all that it holds.
   Status takePrefix(Generator &g, int64_t &from);
   void setFed(Generator &g) {
     fed = g.engine.length(0); // the last token was printed but not fed
@@ -212,10 +212,12 @@ int chatCommand(const dsv4_program &program, int argc, char **argv) {
        "keep tokens of at least this share of the likeliest"},
       {"--seed", nullptr, FlagSpec::Seed, &f.sampler.seed, "random seed"},
       {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
-      {"--threads", "-t", FlagSpec::Threads, &f.threads, "worker threads"},
+      {"--threads", "-t", FlagSpec::Threads, &f.threads, threadsHelp},
       {"--verify", nullptr, FlagSpec::Switch, &f.verify,
        "check the weights against their hashes first"},
       {"--verbose", "-v", FlagSpec::Switch, &f.verbose, "statistics on stderr"},
+      {"--device", nullptr, FlagSpec::Count, &f.device, deviceHelp},
+      {"--quiet", "-q", FlagSpec::Switch, &f.quiet, quietHelp},
       {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
   int code;
   if (!parseFlags(argc, argv, "chat", "talk in several turns; one line a turn",

@@ -202,15 +202,15 @@ TEST_F(DeviceEngineTest, RefusesBeforeAnythingLarge) {
     const char *word;
     void (*spoil)(fakecuda::Settings &, EngineOptions &);
   } cases[] = {
-      {Code::Unsupported, "sm_75",
-       [](auto &s, auto &) { s.capability = 75; }},
+      {Code::Unsupported, "sm_75", [](auto &s, auto &) { s.capability = 75; }},
       {Code::Unsupported, "driver is too old",
        [](auto &s, auto &) { s.driver = 12040; }},
       {Code::Mismatch, "multiprocessors",
        [](auto &s, auto &) { s.multiprocessors = 114; }},
       {Code::OutOfMemory, "too little memory on device 0",
        [](auto &s, auto &) { s.freeBytes = 1 << 20; }},
-      {Code::Unsupported, "finds no GPU", [](auto &s, auto &) { s.init = 100; }},
+      {Code::Unsupported, "finds no GPU",
+       [](auto &s, auto &) { s.init = 100; }},
       {Code::InvalidArgument, "--device: expected 0 to 0, found 3",
        [](auto &, auto &o) { o.device = 3; }},
       {Code::Unsupported, "found none",
@@ -223,8 +223,8 @@ TEST_F(DeviceEngineTest, RefusesBeforeAnythingLarge) {
     one.spoil(fake->settings(), o);
     Engine engine;
     expectError(engine.open(program, o), one.code, {one.word});
-    for (const char *name : {"cuMemAlloc_v2", "cuMemHostAlloc",
-                             "cuModuleLoadDataEx"})
+    for (const char *name :
+         {"cuMemAlloc_v2", "cuMemHostAlloc", "cuModuleLoadDataEx"})
       EXPECT_FALSE(hasCall(name)) << one.word << ": " << name;
     EXPECT_TRUE(fake->leaks().empty()) << one.word;
   }

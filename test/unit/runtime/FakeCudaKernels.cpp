@@ -34,7 +34,8 @@ struct Step {
   /// Row `position` of the history of a token's sequence, behind 64 bytes.
   uint64_t history(int64_t token, int64_t position) {
     int64_t slot = column(step.sequence, step.tokens)[token];
-    return params.state + uint64_t(slot * step.state_stride + 64 + 4 * position);
+    return params.state +
+           uint64_t(slot * step.state_stride + 64 + 4 * position);
   }
 
   KernelCall &call;
@@ -77,13 +78,12 @@ void reduce(KernelCall &call) {
 
 void head(KernelCall &call) {
   Step s(call);
-  auto *factors =
-      static_cast<const int32_t *>(call.read(s.params.weights, 16));
+  auto *factors = static_cast<const int32_t *>(call.read(s.params.weights, 16));
   memset(call.write(s.params.buffers + cudaCountAt, 4), 0xee, 4);
   for (int64_t o = 0; o < s.step.outputs; ++o) {
     int64_t row = s.column(s.step.output_row, s.step.outputs)[o], sum;
-    memcpy(&sum, call.read(s.params.buffers + cudaSumsAt + uint64_t(8 * row), 8),
-           8);
+    memcpy(&sum,
+           call.read(s.params.buffers + cudaSumsAt + uint64_t(8 * row), 8), 8);
     auto *logits = static_cast<float *>(
         call.write(s.params.buffers + cudaLogitsAt + uint64_t(4 * vocab * o),
                    size_t(4 * vocab)));

@@ -45,9 +45,8 @@ const dsv4_cuda_part parts[] = {
     {"logits of the host", DSV4_CUDA_STEP, DSV4_CUDA_PINNED, {logitsBytes, 0}}};
 
 // In two pieces, so that progress has something to say.
-const dsv4_cuda_segment segments[] = {{0, 6000, 0, 0, 0},
-                                      {6000, cudaWeightBytes - 6000, 0, 0,
-                                       6000}};
+const dsv4_cuda_segment segments[] = {
+    {0, 6000, 0, 0, 0}, {6000, cudaWeightBytes - 6000, 0, 0, 6000}};
 
 const dsv4_cuda_operand operands[] = {
     {DSV4_CUDA_PART_STEP, 0, {0, 0}}, // 0: of every kernel
@@ -73,14 +72,7 @@ const dsv4_cuda_node nodes[] = {
     launch("experts", 2, {0, 2, 0, 0, 1}),
     launch("reduce", 3, {0, 1, 0, 0, 1}),
     launch("head", 4, {0, 0, 3, 0, 1}),
-    {"logits",
-     DSV4_CUDA_COPY,
-     0,
-     6,
-     2,
-     nullptr,
-     {0, 0, vocab * 4, 0, 1},
-     one}};
+    {"logits", DSV4_CUDA_COPY, 0, 6, 2, nullptr, {0, 0, vocab * 4, 0, 1}, one}};
 constexpr int64_t numNodes = sizeof(nodes) / sizeof(*nodes);
 
 const dsv4_cuda_edge edges[] = {
@@ -91,9 +83,8 @@ const dsv4_cuda_edge edges[] = {
 constexpr dsv4_cuda_graph graph(const char *name, int64_t tokens) {
   return {name, tokens, tokens, 0, numNodes, 0, numNodes - 1};
 }
-const dsv4_cuda_graph graphs[] = {
-    graph("decode 1", 1), graph("decode 8", 8),
-    graph("prefill 32", maxStepTokens)};
+const dsv4_cuda_graph graphs[] = {graph("decode 1", 1), graph("decode 8", 8),
+                                  graph("prefill 32", maxStepTokens)};
 
 template <typename T, int64_t N> constexpr int64_t count(const T (&)[N]) {
   return N;
@@ -101,28 +92,13 @@ template <typename T, int64_t N> constexpr int64_t count(const T (&)[N]) {
 
 } // namespace
 
-const dsv4_cuda_program cudaProgram = {DSV4_CUDA_MAGIC,
-                                       DSV4_CUDA_ABI_VERSION,
-                                       132,
-                                       "cuda:sm_90a",
-                                       1 << 20,
-                                       cudaWeightBytes,
-                                       images,
-                                       count(images),
-                                       kernels,
-                                       count(kernels),
-                                       parts,
-                                       count(parts),
-                                       segments,
-                                       count(segments),
-                                       operands,
-                                       count(operands),
-                                       nodes,
-                                       count(nodes),
-                                       edges,
-                                       count(edges),
-                                       graphs,
-                                       count(graphs)};
+const dsv4_cuda_program cudaProgram = {
+    DSV4_CUDA_MAGIC, DSV4_CUDA_ABI_VERSION, 132,      "cuda:sm_90a",
+    1 << 20,         cudaWeightBytes,       images,   count(images),
+    kernels,         count(kernels),        parts,    count(parts),
+    segments,        count(segments),       operands, count(operands),
+    nodes,           count(nodes),          edges,    count(edges),
+    graphs,          count(graphs)};
 
 dsv4_program onDevice(dsv4_program program, const dsv4_cuda_program &cuda) {
   program.target = "cuda:sm_90a";

@@ -28,9 +28,9 @@ inline std::string writeSidecar(const dsv4_program &program,
                                 const std::string &name) {
   std::vector<uint64_t> hashes;
   for (size_t at = 0; at < payload.size(); at += DSV4_CHUNK_BYTES)
-    hashes.push_back(dsv4::xxh64(payload.data() + at,
-                           std::min<size_t>(payload.size() - at,
-                                            DSV4_CHUNK_BYTES)));
+    hashes.push_back(
+        dsv4::xxh64(payload.data() + at,
+                    std::min<size_t>(payload.size() - at, DSV4_CHUNK_BYTES)));
   size_t tableAt = (payload.size() + 7) / 8 * 8, table = 8 * hashes.size();
   dsv4_sidecar_header header = {};
   header.magic = DSV4_SIDECAR_MAGIC;

@@ -75,7 +75,7 @@ struct PartSpec {
 
 struct CudaProgram {
   std::string target;          // "cuda:sm_90a"
-  int32_t multiprocessors = 0; // that grids were made for
+  int32_t multiprocessors = 0; // that the program needs; 0: any number
   int64_t weightBytes = 0;
   std::vector<KernelSpec> kernels;
   std::vector<PartSpec> parts;

@@ -10,6 +10,7 @@
 
 #include "targets/cuda/LinearPlan.h"
 #include "targets/cuda/device/phases/reduce.cuh"
+#include "targets/cuda/lower/AssignPacking.h"
 
 #include "llvm/ADT/MapVector.h"
 
@@ -19,12 +20,6 @@ using kern::ceilDiv;
 using mlir::Value;
 
 namespace {
-
-TileFormat tileFormat(qfmt::Format format) {
-  return format == qfmt::Format::FP4   ? TileFormat::Fp4
-         : format == qfmt::Format::FP8 ? TileFormat::Fp8
-                                       : TileFormat::Bf16;
-}
 
 /// One product of a phase: operands, and what the host knows of its weights.
 struct Product {
@@ -155,17 +150,13 @@ private:
 
 bool MatrixPhase::add(Value x, Value w, Value y, int64_t groups) {
   Product p{x, w, y, groups, std::nullopt, 0};
-  llvm::ArrayRef<int64_t> shape = p.type().getShape();
-  auto layout = MatrixLayout::get(tileFormat(p.type().getFormat()),
-                                  shape[shape.size() - 2], shape.back());
+  auto layout = layoutOf(p.type());
   if (!layout) {
     b.fail(llvm::toString(layout.takeError()));
     return false;
   }
   p.layout = *layout;
-  if (auto weight = w.getDefiningOp<kern::WeightOp>())
-    if (auto escapes = weight->getAttrOfType<mlir::IntegerAttr>("escapes"))
-      p.escapes = escapes.getInt();
+  p.escapes = int64_t(w.getDefiningOp<kern::WeightOp>().getEscapes().value_or(0));
   products.push_back(p);
   return true;
 }
@@ -304,8 +295,7 @@ void lower(ProgramBuilder &b, kern::ExpertLinearOp op) {
   l.bind(&l.params.lists, b.placeOf(op.getLists()));
   for (size_t i = 0; i < phase.products.size(); ++i) {
     auto weight = phase.products[i].w.getDefiningOp<kern::WeightOp>();
-    l.params.stride[i] =
-        weight && weight.getBytes() ? int64_t(*weight.getBytes()) / experts : 0;
+    l.params.stride[i] = int64_t(weight.getBytes().value_or(0)) / experts;
     phase.setJob(l, i, slots);
   }
   int64_t active = std::min(experts, slots);

@@ -40,7 +40,7 @@ ProgramBuilder::ProgramBuilder(kern::ProgramOp program,
     : program(program), target(target),
       multiprocessors(options.multiprocessors) {
   result.target = std::string("cuda:") + target.name;
-  result.multiprocessors = options.multiprocessors;
+  result.multiprocessors = 0; // blocks walk their items on any number
 }
 
 void ProgramBuilder::fail(const Twine &what) {

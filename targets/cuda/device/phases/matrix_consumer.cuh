@@ -80,7 +80,9 @@ private:
   /// What the sums of up to 32 blocks are times, one in each lane.
   struct Factors {
     u32 bits, begin, end;
-    DSV4_DEVICE u32 of(u32 block) const { return shflBits(bits, block - begin); }
+    DSV4_DEVICE u32 of(u32 block) const {
+      return shflBits(bits, block - begin);
+    }
   };
 
   /// Blocks of a weight stage that are unrolled: up to four for decode, where
@@ -284,8 +286,8 @@ private:
   DSV4_DEVICE void escaped(float (&total)[R], const MatrixItem &item,
                            const MatrixJob &job, const Fp4Codes &codes,
                            const Place<WeightFormat::Fp4> &at) {
-    Shared<const u8> offsets = at.offsets + (i64(Fp4CodeBytes) -
-                                 tileOffset(warp(), int(laneId())));
+    Shared<const u8> offsets =
+        at.offsets + (i64(Fp4CodeBytes) - tileOffset(warp(), int(laneId())));
     u32 index = offsets.as<const u32>()[0];
     auto bytes = (item.w + job.escapesBegin).template as<const u32>();
     i64 row = i64(index) * TileRows + warp() * WarpRows + laneId() / 4;

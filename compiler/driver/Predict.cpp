@@ -38,8 +38,8 @@ constexpr Published publishedDecode[] = {
      "152.6 tokens/s, no speculation", "rtx6kpro r7, 2026-08-13"},
     {"SGLang 0.5.14", "8 x H20-141G", 1e3 / 96, "96 tokens/s, no speculation",
      "GPUStack on dev.to, 2026-07-01"},
-    {"ds4, 2-bit experts", "1 x H200", 1e3 / 70,
-     "70 tokens/s, other weights", "antirez/ds4#564, 2026-07-14"},
+    {"ds4, 2-bit experts", "1 x H200", 1e3 / 70, "70 tokens/s, other weights",
+     "antirez/ds4#564, 2026-07-14"},
     {"SGLang 0.5.15, MTP", "4 x H200", 3.28, "305 tokens/s, speculative",
      "SGLang cookbook"},
 };
@@ -135,8 +135,7 @@ Error Predictor::addStep(Prediction &to, cuda::PlannedStep step) {
 
 Expected<std::vector<Prediction>> Predictor::predict() {
   std::vector<Prediction> all(1);
-  all[0].title =
-      "decode: one token behind " + grouped(o.position) + " others";
+  all[0].title = "decode: one token behind " + grouped(o.position) + " others";
   if (Error error = addStep(all[0], {1, 1, o.position}))
     return std::move(error);
   for (int64_t prompt : o.prompts) {
@@ -146,8 +145,7 @@ Expected<std::vector<Prediction>> Predictor::predict() {
     for (int64_t done = 0; done < prompt;) {
       int64_t tokens = std::min(o.stepTokens, prompt - done);
       done += tokens;
-      if (Error error =
-              addStep(to, {tokens, done == prompt ? 1 : 0, done - 1}))
+      if (Error error = addStep(to, {tokens, done == prompt ? 1 : 0, done - 1}))
         return std::move(error);
     }
     all.push_back(std::move(to));
@@ -178,8 +176,8 @@ void printText(llvm::ArrayRef<Prediction> all, llvm::raw_ostream &out) {
   }
   printPublished(publishedDecode,
                  "published by others, decode of one request (not ours):", out);
-  printPublished(publishedPrefill, "published by others, to the first token:",
-                 out);
+  printPublished(publishedPrefill,
+                 "published by others, to the first token:", out);
 }
 
 llvm::json::Array toJson(llvm::ArrayRef<Published> list) {

@@ -52,8 +52,8 @@ TEST_P(FusedPhasesTest, NormQuantEncodes) {
     F.phase.yq = Emu.scratch<u16>("fused yq", Count);
     constexpr u32 Threads = NormQuantPlan<Norm>::Threads,
                   Shared = NormQuantPlan<Norm>::SharedBytes;
-    auto Id =
-        Emu.launch("norm", Grid, {Threads}, Shared, [=] { normQuant<Norm>(P); });
+    auto Id = Emu.launch("norm", Grid, {Threads}, Shared,
+                         [=] { normQuant<Norm>(P); });
     Emu.launch("fused", Grid, {Threads}, Shared,
                [=] { normQuantEncode<Norm>(F); });
     auto Blocks = encodeBehind(Emu, S, Id, P.yq, 1, Norm::Width);
@@ -217,7 +217,8 @@ TEST_P(FusedPhasesTest, CombineInsideMix) {
     F.mix.partials = Emu.scratch<float>("fused partials", Partials);
     constexpr u32 Threads = HcMixPlan<Mix>::Threads,
                   Bytes = HcMixPlan<Mix>::SharedBytes;
-    auto Id = Emu.launch("combine", Grid, {32}, 0, [=] { combine<Experts>(A); });
+    auto Id =
+        Emu.launch("combine", Grid, {32}, 0, [=] { combine<Experts>(A); });
     Emu.launch("hc_mix", Grid, {Threads}, Bytes, [=] { hcMix<Mix>(B); },
                {{Id, Edge::Programmatic}});
     Emu.launch("fused", Grid, {Threads}, Bytes,

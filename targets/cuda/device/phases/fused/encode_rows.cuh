@@ -34,9 +34,8 @@ DSV4_DEVICE void encodeHalf(const U32x4 &words, Global<u8> block, bool exists) {
   u32 scale = blockScaleByte(largest), codes[2] = {};
   DSV4_UNROLL
   for (int i = 0; i < 8; ++i)
-    codes[i / 4] |=
-        e4m3OfBf16(words[i / 2] >> 16 * (i % 2) & 0xffffu, scale)
-        << 8 * (i % 4);
+    codes[i / 4] |= e4m3OfBf16(words[i / 2] >> 16 * (i % 2) & 0xffffu, scale)
+                    << 8 * (i % 4);
   if (!exists)
     return;
   int lane = int(laneId() % BlockLanes);

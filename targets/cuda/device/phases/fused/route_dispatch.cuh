@@ -27,7 +27,7 @@ DSV4_DEVICE void routeDispatch(const RouteDispatchParams &p) {
                     Route::PerToken == Dispatch::PerToken,
                 "expected the lists of what is routed");
   route<Route>(p.route);
-  syncThreads(); // ids of all warps
+  // Ids of all warps: dispatch meets at a barrier before it reads them.
   dispatch<Dispatch>(p.dispatch);
 }
 

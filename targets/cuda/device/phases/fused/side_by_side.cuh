@@ -15,7 +15,8 @@
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_SIDE_BY_SIDE_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_SIDE_BY_SIDE_CUH
 
-#include "targets/cuda/device/ptx.h"
+// The tasks that the compiler puts side by side.
+#include "targets/cuda/device/phases/query_rows.cuh"
 
 namespace dsv4::cuda {
 

@@ -20,13 +20,13 @@ def bars(prediction):
             kind = phase["kind"]
             kinds[kind] = kinds.get(kind, 0) + phase["predicted_seconds"]
         edge = step["assumed_edge_seconds"]
-        low += step["grid_dependencies"] * edge[0]
-        high += step["grid_dependencies"] * edge[1]
+        low += step["launches_waited_for"] * edge[0]
+        high += step["launches_waited_for"] * edge[1]
     whole = sum(kinds.values())
     shown = {k: s for k, s in kinds.items() if s >= LEAST * whole}
     out = [(k, s, 0) for k, s in sorted(shown.items(), key=lambda i: -i[1])]
     out.append(("other kinds", whole - sum(shown.values()), 0))
-    out.append(("grid-wide dependencies", low, high - low))
+    out.append(("waiting for launches", low, high - low))
     total = prediction["predicted_seconds"]
     out.append(("predicted, in all", total[0], total[1] - total[0]))
     out.append(("floor", prediction["floor_seconds"], 0))

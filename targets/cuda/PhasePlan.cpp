@@ -9,6 +9,7 @@
 #include "targets/cuda/Packing.h"
 
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
 
 #include <cmath>
 
@@ -338,14 +339,23 @@ llvm::Expected<PhasePlan> planPhases(kern::ProgramOp program, const Gpu &gpu,
   plan.step = step;
   Planner planner(program, gpu, step);
   Levels levels;
+  llvm::DenseSet<Operation *> cut;
   for (auto phase : program.getBody().getOps<kern::KernPhaseOpInterface>()) {
     auto prediction = planner.predict(phase);
     if (!prediction)
       return prediction.takeError();
     prediction->level = levels.add(phase);
     plan.levels = std::max(plan.levels, prediction->level);
+    if (prediction->split > 1)
+      cut.insert(phase);
     plan.phases.push_back(std::move(*prediction));
   }
+  auto isCut = [&](Operation *phase) { return cut.contains(phase); };
+  // Prefill takes the fusions of few tokens no more than Fuse does; what it
+  // gains from them is nothing beside its work.
+  plan.unfused = countLaunches(program, Fusion::None, isCut);
+  plan.fused = countLaunches(program, Fusion::Done, isCut);
+  plan.planned = countLaunches(program, Fusion::Planned, isCut);
   return plan;
 }
 

@@ -10,6 +10,7 @@
 #define DSV4_TARGETS_CUDA_PHASEPLAN_H
 
 #include "dialects/kern/IR/KernOps.h"
+#include "targets/cuda/LaunchPlan.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
@@ -85,13 +86,19 @@ struct PhasePlan {
   Linking linking = Linking::Graph;
   PlannedStep step;
   std::vector<PhasePrediction> phases;
-  /// Longest chain of phases that need each other's results: grid-wide
-  /// dependencies, which no overlap removes unless phases are fused.
+  /// Longest chain of phases that need each other's results.
   int64_t levels = 0;
+  /// Launches and their dependencies: unfused, as fused, as planned.
+  LaunchCount unfused, fused, planned;
 
   double workSeconds() const;
-  double secondsLow() const { return workSeconds() + levels * edge().low; }
-  double secondsHigh() const { return workSeconds() + levels * edge().high; }
+  /// What is waited for: every launch where they are a chain, as graphs are
+  /// linked; in one kernel only what is needed.
+  int64_t edges() const {
+    return linking == Linking::Persistent ? fused.levels : fused.launches;
+  }
+  double secondsLow() const { return workSeconds() + edges() * edge().low; }
+  double secondsHigh() const { return workSeconds() + edges() * edge().high; }
   int64_t weightBytes() const;
   int64_t storedBytes() const;
   /// What no program can go below: weights as stored and state once at the copy

@@ -50,7 +50,8 @@ struct Sum {
 /// Of all steps.
 struct Totals {
   llvm::MapVector<llvm::StringRef, Sum> kinds;
-  int64_t phases = 0, weights = 0, stored = 0, levels = 0;
+  int64_t phases = 0, weights = 0, stored = 0, edges = 0, plannedEdges = 0;
+  LaunchCount unfused, fused, planned;
   double work = 0, low = 0, high = 0, floor = 0;
 
   explicit Totals(llvm::ArrayRef<PhasePlan> plans) {
@@ -58,7 +59,13 @@ struct Totals {
       phases += int64_t(plan.phases.size());
       weights += plan.weightBytes();
       stored += plan.storedBytes();
-      levels += plan.levels;
+      edges += plan.edges();
+      plannedEdges += plan.linking == Linking::Persistent
+                          ? plan.planned.levels
+                          : plan.planned.launches;
+      add(unfused, plan.unfused);
+      add(fused, plan.fused);
+      add(planned, plan.planned);
       work += plan.workSeconds();
       low += plan.secondsLow();
       high += plan.secondsHigh();
@@ -69,6 +76,10 @@ struct Totals {
   }
 
 private:
+  static void add(LaunchCount &to, const LaunchCount &more) {
+    to.launches += more.launches;
+    to.levels += more.levels;
+  }
   void add(const PhasePrediction &phase) {
     Sum &sum = kinds[phase.kind];
     ++sum.count;
@@ -122,10 +133,21 @@ void printPlans(llvm::ArrayRef<PhasePlan> plans, llvm::raw_ostream &out) {
                       "predicted %.1f us\n",
                       (long long)totals.phases, double(totals.weights) / 1e6,
                       double(totals.stored) / 1e6, totals.work * 1e6)
-      << "grid-wide dependencies: " << totals.levels << " unfused, assumed "
-      << llvm::format("%.1f to %.1f us each\n", edge.low * 1e6, edge.high * 1e6)
+      << llvm::format(
+             "launches (grid-wide dependencies): %lld (%lld) unfused, "
+             "%lld (%lld) fused, %lld (%lld) planned\n",
+             (long long)totals.unfused.launches,
+             (long long)totals.unfused.levels, (long long)totals.fused.launches,
+             (long long)totals.fused.levels, (long long)totals.planned.launches,
+             (long long)totals.planned.levels)
+      << llvm::format("waited for: %lld, assumed %.1f to %.1f us each\n",
+                      (long long)totals.edges, edge.low * 1e6, edge.high * 1e6)
       << llvm::format("total: predicted %.1f to %.1f us\n", totals.low * 1e6,
                       totals.high * 1e6)
+      << llvm::format(
+             "as planned: predicted %.1f to %.1f us\n",
+             (totals.work + double(totals.plannedEdges) * edge.low) * 1e6,
+             (totals.work + double(totals.plannedEdges) * edge.high) * 1e6)
       << llvm::format("floor: %.1f us, stored weights and state at %.2f TB/s "
                       "or products at the published rate\n",
                       totals.floor * 1e6,
@@ -134,6 +156,11 @@ void printPlans(llvm::ArrayRef<PhasePlan> plans, llvm::raw_ostream &out) {
 
 void PhasePlan::print(llvm::raw_ostream &out) const {
   printPlans(llvm::ArrayRef(*this), out);
+}
+
+static llvm::json::Object countJson(const LaunchCount &count) {
+  return llvm::json::Object{{"launches", count.launches},
+                            {"grid_dependencies", count.levels}};
 }
 
 llvm::json::Value PhasePlan::toJson() const {
@@ -163,7 +190,11 @@ llvm::json::Value PhasePlan::toJson() const {
       {"tokens", step.tokens},
       {"outputs", step.outputs},
       {"position", step.position},
-      {"grid_dependencies", levels},
+      {"phase_levels", levels},
+      {"launches_waited_for", edges()},
+      {"unfused", countJson(unfused)},
+      {"fused", countJson(fused)},
+      {"planned", countJson(planned)},
       {"weight_bytes", weightBytes()},
       {"stored_bytes", storedBytes()},
       {"floor_seconds", floorSeconds()},

@@ -67,8 +67,7 @@ std::optional<Entry> entryOf(const KernelSpec &kernel) {
   static const std::regex form(
       R"(DSV4_ENTRY\(\s*(\w+),\s*(\w+),\s*\w+,\s*(\w+)<(\w+)>\s*\))");
   std::smatch found;
-  if (!std::regex_search(kernel.text, found, form) ||
-      found[1] != kernel.symbol)
+  if (!std::regex_search(kernel.text, found, form) || found[1] != kernel.symbol)
     return std::nullopt;
   return Entry{found.prefix().str(), found[2], found[3], found[4]};
 }
@@ -138,9 +137,7 @@ private:
 void replace(GraphSpec &graph, size_t at, size_t count, NodeSpec node) {
   auto moved = [&](int32_t index) {
     auto i = size_t(index);
-    return int32_t(i < at           ? i
-                   : i < at + count ? at
-                                    : i - (count - 1));
+    return int32_t(i < at ? i : i < at + count ? at : i - (count - 1));
   };
   graph.nodes[at] = std::move(node);
   graph.nodes.erase(graph.nodes.begin() + long(at) + 1,
@@ -197,8 +194,7 @@ int32_t Fuser::chainKernel(const NodeSpec &a, const NodeSpec &b,
                          : first;
   fused.symbol = "k_" + name;
   fused.header = std::string(fusedFolder) + rule.header;
-  fused.paramsBytes =
-      first.paramsBytes + (encodes ? 8 : second.paramsBytes);
+  fused.paramsBytes = first.paramsBytes + (encodes ? 8 : second.paramsBytes);
   std::string configs = name + "_a";
   fused.text = renamed(*entryA, configs);
   if (!encodes) {

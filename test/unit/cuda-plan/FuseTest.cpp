@@ -5,12 +5,12 @@
 // operand lies where the fused phase's parameters have it, and that NVRTC
 // compiles what it writes. Not run on hardware.
 
+#include "targets/cuda/lower/Fuse.h"
 #include "targets/cuda/DeviceSources.h"
 #include "targets/cuda/device/phases/fused/combine_mix.cuh"
 #include "targets/cuda/device/phases/fused/encode_rows.cuh"
 #include "targets/cuda/device/phases/fused/route_dispatch.cuh"
 #include "targets/cuda/device/phases/fused/side_by_side.cuh"
-#include "targets/cuda/lower/Fuse.h"
 #include "targets/cuda/toolchain/NvrtcCompiler.h"
 
 #include <gtest/gtest.h>
@@ -62,8 +62,7 @@ NodeSpec node(const CudaProgram &P, const std::string &Kind, int32_t Kernel,
 void chain(GraphSpec &G) {
   G.edges.clear();
   for (size_t I = 1; I < G.nodes.size(); ++I)
-    G.edges.push_back(
-        {int32_t(I) - 1, int32_t(I), DSV4_CUDA_PROGRAMMATIC});
+    G.edges.push_back({int32_t(I) - 1, int32_t(I), DSV4_CUDA_PROGRAMMATIC});
 }
 
 /// The parameters with offsets in the place of addresses, as their struct.
@@ -213,10 +212,9 @@ TEST(FuseTest, LeavesWhatDoesNotFit) {
   P.kernels[size_t(P.graphs[0].nodes[3].kernel)].threads = 64;
   P.kernels[size_t(P.graphs[0].nodes[4].kernel)].text = "// by hand\n";
   EXPECT_EQ(fuseLaunches(P), 1);
-  EXPECT_EQ(kinds(P),
-            (std::vector<std::string>{"norm_quant", "encode", "query_heads",
-                                      "store_kv", "route", "dispatch",
-                                      "combine+hc_mix"}));
+  EXPECT_EQ(kinds(P), (std::vector<std::string>{
+                          "norm_quant", "encode", "query_heads", "store_kv",
+                          "route", "dispatch", "combine+hc_mix"}));
   EXPECT_EQ(P.kernels.size(), 7u);
 }
 

@@ -13,7 +13,7 @@ assert root["is_prediction"] and not root["run_on_hardware"], root.keys()
 assert step["gpu"] == "b200" and step["position"] == 100, step["gpu"]
 work = sum(phase["predicted_seconds"] for phase in step["phases"])
 for i in range(2):
-    edges = step["grid_dependencies"] * step["assumed_edge_seconds"][i]
+    edges = step["launches_waited_for"] * step["assumed_edge_seconds"][i]
     want = prediction["predicted_seconds"][i]
     assert abs(work + edges - want) < 1e-9, (work, edges, want)
 stored = sum(phase["stored_bytes"] for phase in step["phases"])

@@ -25,7 +25,9 @@ LAYERS = {
     "runtime/text": FREE + ["runtime/base"],
     "runtime/device": FREE + ["runtime/base"],
     "runtime/core": FREE + ["runtime/base", "runtime/device"],
-    "runtime/serve": FREE + ["runtime/base", "runtime/text", "runtime/core"],
+    # device: for what info and bench say about it.
+    "runtime/serve": FREE + ["runtime/base", "runtime/text", "runtime/core",
+                             "runtime/device"],
     "dialects/qfmt": FREE + IR,
     "dialects/dsv4": FREE + IR + ["dialects/qfmt"],
     "dialects/kern": FREE + IR + ["dialects/qfmt"],

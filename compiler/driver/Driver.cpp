@@ -5,6 +5,7 @@
 // first), checkpoint, IR phases, code, weights, link.
 
 #include "compiler/driver/Driver.h"
+#include "compiler/driver/Backend.h"
 #include "compiler/driver/Facts.h"
 #include "compiler/driver/Progress.h"
 
@@ -65,6 +66,8 @@ private:
   Error compile(std::string &Object);
   Error link(StringRef Object, std::string &Elf);
   Error checkWeights();
+  Error readScales();
+  Expected<llvm::ArrayRef<uint8_t>> tensor(StringRef Name);
   Error streamWeights(PayloadWriter &Writer);
   Error writeEmbedded();
   Error writeSidecar();
@@ -81,6 +84,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> Module;
   std::optional<Checkpoint> Source;
   ImportedTokenizer Tokenizer;
+  std::unique_ptr<Backend> Target;
   ProgramFacts Facts;
 };
 
@@ -98,26 +102,17 @@ Error Compilation::checkUsage() {
                 "as --dump-phases-to DIR");
   if (O.stepTokens % 16)
     return fail("--step-tokens: expected a multiple of 16, got ", O.stepTokens);
-  Expected<TargetDesc> Target = findTarget(O.target);
-  if (!Target)
-    return Target.takeError();
-  Facts.target = *Target;
+  Expected<std::unique_ptr<Backend>> Made = makeBackend(O.target);
+  if (!Made)
+    return Made.takeError();
+  Target = std::move(*Made);
   return Error::success();
 }
 
 Error Compilation::chooseConfigs() {
-  Tuning Flags, Profile;
-  for (const std::string &Config : O.configs)
-    if (Error E = setTuning(Flags, Config))
-      return E;
-  if (!O.profile.empty()) {
-    Expected<TuningProfile> Read = readProfile(O.profile);
-    if (!Read)
-      return Read.takeError();
-    Profile = Read->tuning;
-  }
-  Facts.tuning = mergeTuning(Flags, Profile);
-  Configs = configLines(Facts.target, Flags, Profile);
+  if (Error E = Target->configure(O))
+    return E;
+  Configs = Target->configs();
   for (const ConfigLine &Line : Configs)
     Facts.configs += (Facts.configs.empty() ? "" : ", ") + Line.key + " " +
                      Line.value + " (" + Line.source + ")";
@@ -196,10 +191,20 @@ Error Compilation::runIrPhases() {
                                    : Phase(int(*findPhase(O.compileFrom)) + 1);
   Run.to = O.plan == PlanFormat::None ? std::min(last(), Phase::Schedule)
                                       : Phase::Schedule;
+  Target->prepare(Run.pipeline);
+  Error Scales = Error::success();
+  Run.beforePhase = [&](Phase P) {
+    if (P == Phase::Configure && Target->readsScales() && Source->hasWeights())
+      Scales = llvm::joinErrors(std::move(Scales), readScales());
+    return !Scales;
+  };
   Run.onPhase = [&](Phase P, double Seconds) {
     Show.done(getPhaseName(P).str(), Seconds);
   };
-  if (mlir::failed(runPhases(*Module, Run)))
+  bool Failed = mlir::failed(runPhases(*Module, Run));
+  if (Scales)
+    return Scales;
+  if (Failed)
     return fail("compilation failed");
   if (Run.to >= Phase::Lower && Module->getOps<kern::ProgramOp>().empty())
     return fail("expected a kern.program in the IR");
@@ -254,17 +259,18 @@ Error Compilation::gatherFacts() {
   Facts.temperature = Source->config().Temperature;
   Facts.topP = Source->config().TopP;
   Facts.dumpFolder = O.dumpKernelsTo;
-  Facts.infoJson = infoJson(*Source, Facts.target.name, program(), Configs);
+  Facts.infoJson = infoJson(*Source, Target->name(), program(), Configs);
   return Error::success();
 }
 
 Error Compilation::compile(std::string &Object) {
   Show.begin("codegen");
-  Expected<std::string> Bytes = emitProgram(program(), Facts);
+  std::string Remark;
+  Expected<std::string> Bytes = Target->emit(program(), Facts, Remark);
   if (!Bytes)
     return Bytes.takeError();
   Object = std::move(*Bytes);
-  Show.end(Facts.target.name + ", " + humanBytes(Object.size()));
+  Show.end(Remark + ", " + humanBytes(Object.size()));
   return Error::success();
 }
 
@@ -289,15 +295,25 @@ Error Compilation::checkWeights() {
   return Error::success();
 }
 
+Expected<llvm::ArrayRef<uint8_t>> Compilation::tensor(StringRef Name) {
+  if (!Source->find(Name))
+    return fail("tensor ", Name, " is not in the checkpoint");
+  return Source->bytes(Name);
+}
+
+Error Compilation::readScales() {
+  Show.begin("read scales");
+  if (Error E = countEscapes(program(),
+                             [&](StringRef Name) { return tensor(Name); }))
+    return E;
+  Show.end();
+  return Error::success();
+}
+
 Error Compilation::streamWeights(PayloadWriter &Writer) {
   Show.begin("pack weights");
   Error E = packWeights(
-      program(),
-      [&](StringRef Name) -> Expected<llvm::ArrayRef<uint8_t>> {
-        if (!Source->find(Name))
-          return fail("tensor ", Name, " is not in the checkpoint");
-        return Source->bytes(Name);
-      },
+      program(), [&](StringRef Name) { return tensor(Name); },
       [&](llvm::ArrayRef<uint8_t> Bytes) {
         return Writer.append(llvm::toStringRef(Bytes));
       },
@@ -416,6 +432,7 @@ int listTargets() {
     std::string Name = std::string("cpu:") + T.name;
     llvm::outs() << "  " << llvm::left_justify(Name, 24) << T.what << "\n";
   }
+  listCudaTargets(llvm::outs());
   return 0;
 }
 

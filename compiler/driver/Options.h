@@ -33,6 +33,7 @@ struct CompileOptions {
   int64_t context = 0;              // tokens; 0: the model's own maximum
   int64_t sequences = 1;            // state slots of the executable
   int64_t stepTokens = 512;         // rows of one step
+  int multiprocessors = 132;        // of the GPU that grids are made for
   bool printConfigs = false;        // and stop
   bool tokenizer = true;
   bool quiet = false;

@@ -6,6 +6,9 @@
 
 #include "compiler/link/ProgramEmitter.h"
 
+#include "compiler/link/ConstantTables.h"
+#include "compiler/link/CudaProgramEmitter.h"
+
 #include "runtime/abi/program.h"
 #include "targets/cpu/CpuCodegen.h"
 #include "targets/cpu/EmitKernels.h"
@@ -30,48 +33,18 @@ static_assert(int(ItemsRule::One) == DSV4_ITEMS_ONE &&
 
 namespace {
 
-/// Builds the constants of one module.
-class Tables {
+/// The tables of dsv4_program.
+class Tables : ConstantTables {
 public:
   Tables(llvm::Module &module, kern::ProgramOp program,
          const ProgramFacts &facts)
-      : module(module), context(module.getContext()), program(program),
-        facts(facts) {}
+      : ConstantTables(module), program(program), facts(facts) {}
 
-  llvm::Error emit(llvm::ArrayRef<std::string> functions);
+  /// `functions`: kernels of the phases in order; none of a program for a GPU,
+  /// whose half is `cuda`.
+  llvm::Error emit(llvm::ArrayRef<std::string> functions, Constant *cuda);
 
 private:
-  Constant *i32(int64_t v) {
-    return llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), v, true);
-  }
-  Constant *i64(int64_t v) {
-    return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), v, true);
-  }
-  Constant *f32(float v) {
-    return llvm::ConstantFP::get(llvm::Type::getFloatTy(context), v);
-  }
-  Constant *null() {
-    return llvm::ConstantPointerNull::get(
-        llvm::PointerType::getUnqual(context));
-  }
-  Constant *record(llvm::ArrayRef<Constant *> fields) {
-    return llvm::ConstantStruct::getAnon(context, fields);
-  }
-  Constant *affine(Affine a) { return record({i64(a.fixed), i64(a.perBlock)}); }
-
-  /// A private constant with its own symbol, or null where it would be empty.
-  Constant *global(llvm::StringRef name, Constant *value, unsigned align);
-  Constant *bytes(llvm::StringRef name, llvm::StringRef data, bool addNull);
-  Constant *text(llvm::StringRef data) { return bytes("text", data, true); }
-  /// Rows of equal type, checked against the size of the C struct.
-  Constant *array(llvm::StringRef name, llvm::ArrayRef<Constant *> rows,
-                  uint64_t rowBytes);
-  Constant *blob(llvm::StringRef name, llvm::StringRef data) {
-    return record({data.empty() ? null() : bytes(name, data, false),
-                   i64(int64_t(data.size()))});
-  }
-  void checkSize(Constant *value, uint64_t expected, llvm::StringRef what);
-
   int64_t addOperand(mlir::Value value);
   void addPhase(KernPhaseOpInterface phase, llvm::StringRef function);
   void addProducts(mlir::Operation *phase, int64_t first);
@@ -81,53 +54,14 @@ private:
   void addStateReads(mlir::Operation *phase, int64_t first);
   Constant *weightIndex();
   Constant *limits();
-  void fail(const llvm::Twine &what) {
-    if (problem.empty())
-      problem = what.str();
-  }
 
-  llvm::Module &module;
-  llvm::LLVMContext &context;
   kern::ProgramOp program;
   const ProgramFacts &facts;
   std::vector<Constant *> phases, operands, products, stateReads;
   int64_t numWeights = 0;
-  std::string problem;
 };
 
 } // namespace
-
-void Tables::checkSize(Constant *value, uint64_t expected,
-                       llvm::StringRef what) {
-  uint64_t size = module.getDataLayout().getTypeAllocSize(value->getType());
-  if (size != expected)
-    fail("the emitted " + what + " has " + llvm::Twine(size) +
-         " bytes, runtime/abi/program.h says " + llvm::Twine(expected));
-}
-
-Constant *Tables::global(llvm::StringRef name, Constant *value,
-                         unsigned align) {
-  auto *variable =
-      new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
-                               llvm::GlobalValue::PrivateLinkage, value, name);
-  variable->setAlignment(llvm::Align(align));
-  return variable;
-}
-
-Constant *Tables::bytes(llvm::StringRef name, llvm::StringRef data,
-                        bool addNull) {
-  Constant *value = llvm::ConstantDataArray::getString(context, data, addNull);
-  return global(name, value, addNull ? 1 : 64);
-}
-
-Constant *Tables::array(llvm::StringRef name, llvm::ArrayRef<Constant *> rows,
-                        uint64_t rowBytes) {
-  if (rows.empty())
-    return null();
-  checkSize(rows[0], rowBytes, name);
-  auto *type = llvm::ArrayType::get(rows[0]->getType(), rows.size());
-  return global(name, llvm::ConstantArray::get(type, rows), 64);
-}
 
 /// Adds the place of a handle to the operand table; returns its number.
 int64_t Tables::addOperand(mlir::Value value) {
@@ -170,8 +104,10 @@ void Tables::addPhase(KernPhaseOpInterface phase, llvm::StringRef function) {
     addOperand(operand);
   addProducts(phase, first);
   addStateReads(phase, first);
+  Constant *kernel =
+      function.empty() ? null() : (Constant *)module.getFunction(function);
   phases.push_back(
-      record({module.getFunction(function), text(phase.getPhaseName()),
+      record({kernel, text(phase.getPhaseName()),
               text(phase->getName().stripDialect()), i32(first),
               i32(phase->getNumOperands()), i32(int32_t(schedule.getRule())),
               i32(schedule.getOperand()), i64(schedule.getFactor()),
@@ -291,11 +227,12 @@ Constant *Tables::limits() {
   return value;
 }
 
-llvm::Error Tables::emit(llvm::ArrayRef<std::string> functions) {
+llvm::Error Tables::emit(llvm::ArrayRef<std::string> functions,
+                         Constant *cuda) {
   size_t next = 0;
   for (mlir::Operation &op : program.getBody().front())
     if (auto phase = llvm::dyn_cast<KernPhaseOpInterface>(&op))
-      addPhase(phase, functions[next++]);
+      addPhase(phase, functions.empty() ? "" : functions[next++]);
   if (!program.getReturn())
     return llvm::createStringError("the program has no kern.return");
   int64_t logits = addOperand(program.getReturn().getLogits());
@@ -335,7 +272,7 @@ llvm::Error Tables::emit(llvm::ArrayRef<std::string> functions) {
               i64(int64_t(products.size())),
               array("state_reads", stateReads, sizeof(dsv4_state_read)),
               i64(int64_t(stateReads.size())),
-              null()});
+              cuda ? cuda : null()});
   checkSize(root, sizeof(dsv4_program), "program");
   if (!problem.empty())
     return llvm::createStringError(problem);
@@ -358,13 +295,28 @@ llvm::Expected<std::string> emitProgram(kern::ProgramOp program,
   if (!module)
     return module.takeError();
   if (llvm::Error error =
-          Tables(**module, program, facts).emit(kernels->functions))
+          Tables(**module, program, facts).emit(kernels->functions, nullptr))
     return std::move(error);
   // Only the root is visible outside; kernels are reached through it.
   for (llvm::Function &function : **module)
     if (!function.isDeclaration())
       function.setLinkage(llvm::GlobalValue::InternalLinkage);
   return cpu::emitObject(**module, facts.target, dumps);
+}
+
+llvm::Expected<std::string> emitCudaProgram(kern::ProgramOp program,
+                                            const ProgramFacts &facts,
+                                            const CudaHalf &cuda) {
+  llvm::LLVMContext context;
+  llvm::Module module("program", context);
+  if (llvm::Error error = cpu::setTarget(module, facts.target))
+    return std::move(error);
+  llvm::Expected<Constant *> half = emitCudaHalf(module, cuda);
+  if (!half)
+    return half.takeError();
+  if (llvm::Error error = Tables(module, program, facts).emit({}, *half))
+    return std::move(error);
+  return cpu::emitObject(module, facts.target);
 }
 
 } // namespace dsv4

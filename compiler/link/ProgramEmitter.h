@@ -44,6 +44,14 @@ struct ProgramFacts {
 llvm::Expected<std::string> emitProgram(kern::ProgramOp program,
                                         const ProgramFacts &facts);
 
+struct CudaHalf;
+
+/// The same for a GPU: phases have no kernel, dsv4_program.cuda points to
+/// `cuda`. `facts.target` says what the host's code may use.
+llvm::Expected<std::string> emitCudaProgram(kern::ProgramOp program,
+                                            const ProgramFacts &facts,
+                                            const CudaHalf &cuda);
+
 } // namespace dsv4
 
 #endif // DSV4_COMPILER_LINK_PROGRAMEMITTER_H

@@ -8,6 +8,7 @@
 
 #include "dialects/kern/IR/KernPacking.h"
 #include "targets/cpu/Packing.h"
+#include "targets/cuda/lower/AssignPacking.h"
 
 #include "llvm/ADT/SmallVector.h"
 
@@ -50,7 +51,12 @@ private:
   Error matrix(WeightOp op, const Matrix &m);
   Error raw(WeightOp op, const Matrix &m);
   Error tiles(WeightOp op, const Matrix &m);
+  Error gpuTiles(WeightOp op, const Matrix &m);
   Error indices(const Matrix &m);
+  /// work(lo, hi) of equal parts of [0, count), by all threads; the error of
+  /// the first part that has one.
+  Error inParts(int64_t count,
+                llvm::function_ref<Error(int64_t, int64_t)> work);
   Error emit(ArrayRef<uint8_t> bytes);
   Error zeros(int64_t count);
 
@@ -145,6 +151,25 @@ Error Packer::zeros(int64_t count) {
   return Error::success();
 }
 
+Error Packer::inParts(int64_t count,
+                      llvm::function_ref<Error(int64_t, int64_t)> work) {
+  std::vector<std::string> problems(threads);
+  auto part = [&](unsigned t) {
+    if (Error error = work(count * t / threads, count * (t + 1) / threads))
+      problems[t] = llvm::toString(std::move(error));
+  };
+  std::vector<std::thread> others;
+  for (unsigned t = 1; t < threads; ++t)
+    others.emplace_back(part, t);
+  part(0);
+  for (std::thread &other : others)
+    other.join();
+  for (const std::string &problem : problems)
+    if (!problem.empty())
+      return llvm::createStringError(problem);
+  return Error::success();
+}
+
 Error Packer::indices(const Matrix &m) {
   size_t count = m.data.size() / 8;
   buffer.resize(count * 4);
@@ -186,20 +211,60 @@ Error Packer::tiles(WeightOp op, const Matrix &m) {
   for (int64_t first = 0; first < count; first += atOnce) {
     int64_t here = std::min(atOnce, count - first);
     buffer.resize(here * bytes);
-    auto pack = [&](int64_t lo, int64_t hi) {
-      cpu::packTiles(format, inner, rows, first + lo, hi - lo, m.data.data(),
-                     m.scales.data(), buffer.data() + lo * bytes);
-    };
-    std::vector<std::thread> others;
-    for (unsigned t = 1; t < threads; ++t)
-      others.emplace_back(pack, here * t / threads, here * (t + 1) / threads);
-    pack(0, here / threads);
-    for (std::thread &other : others)
-      other.join();
+    if (Error error = inParts(here, [&](int64_t lo, int64_t hi) {
+          cpu::packTiles(format, inner, rows, first + lo, hi - lo,
+                         m.data.data(), m.scales.data(),
+                         buffer.data() + lo * bytes);
+          return Error::success();
+        }))
+      return error;
     if (Error error = emit(buffer))
       return error;
   }
   return Error::success();
+}
+
+/// Header, tiles, escapes, and zeros up to the stride of a stack
+/// (targets/cuda/Packing.h).
+Error Packer::gpuTiles(WeightOp op, const Matrix &m) {
+  auto layout =
+      cuda::layoutOf(llvm::cast<qfmt::WeightType>(op.getHandle().getType()));
+  if (!layout)
+    return layout.takeError();
+  auto stride = cuda::matrixStride(op);
+  if (!stride)
+    return stride.takeError();
+  auto plan = cuda::planScales(*layout, m.scales);
+  if (!plan)
+    return plan.takeError();
+  if (uint64_t(plan->escapes) > op.getEscapes().value_or(0))
+    return llvm::createStringError(
+        "tensor " + m.scaleName + ": " + llvm::Twine(plan->escapes) +
+        " tiles have scales too far apart, the plan has room for " +
+        llvm::Twine(op.getEscapes().value_or(0)));
+  if (Error error = emit(plan->header))
+    return error;
+  int64_t bytes = layout->tileBytes(), count = layout->tiles();
+  int64_t atOnce = std::max<int64_t>(1, PortionBytes / bytes);
+  for (int64_t first = 0; first < count; first += atOnce) {
+    int64_t here = std::min(atOnce, count - first);
+    buffer.resize(here * bytes);
+    if (Error error = inParts(here, [&](int64_t lo, int64_t hi) {
+          return cuda::packTiles(
+              *layout, *plan, first + lo, hi - lo, m.data, m.scales,
+              llvm::MutableArrayRef(buffer).slice(lo * bytes,
+                                                  (hi - lo) * bytes));
+        }))
+      return error;
+    if (Error error = emit(buffer))
+      return error;
+  }
+  buffer.resize(layout->packedBytes(plan->escapes) - layout->escapesBegin());
+  if (Error error = cuda::packEscapes(*layout, *plan, m.scales, buffer))
+    return error;
+  if (Error error = emit(buffer))
+    return error;
+  return zeros(*stride - layout->packedBytes(plan->escapes));
 }
 
 Error Packer::matrix(WeightOp op, const Matrix &m) {
@@ -213,6 +278,8 @@ Error Packer::matrix(WeightOp op, const Matrix &m) {
     return error;
   if (op.getPacking()->getLayout() == Layout::Raw)
     return raw(op, m);
+  if (op.getPacking()->getLayout() == Layout::Tile64)
+    return gpuTiles(op, m);
   return tiles(op, m);
 }
 
@@ -268,6 +335,33 @@ Error Packer::run() {
                                      ": packed size differs from the plan");
   }
   return zeros(int64_t(total - done));
+}
+
+Error countEscapes(kern::ProgramOp program, TensorReader read) {
+  for (auto op : program.getBody().getOps<WeightOp>()) {
+    auto type = llvm::cast<qfmt::WeightType>(op.getHandle().getType());
+    if (type.getFormat() != Format::FP4 || !op.getScale())
+      continue;
+    auto layout = cuda::layoutOf(type);
+    if (!layout)
+      return layout.takeError();
+    int64_t most = 0;
+    for (int64_t e = 0; e < cuda::matricesOf(type); ++e) {
+      std::string name = withExpert(*op.getScale(), e);
+      auto scales = read(name);
+      if (!scales)
+        return scales.takeError();
+      if (int64_t(scales->size()) != layout->scaleBytes())
+        return wrongSize(name, layout->scaleBytes(), scales->size());
+      auto plan = cuda::planScales(*layout, *scales);
+      if (!plan)
+        return llvm::createStringError("tensor " + name + ": " +
+                                       llvm::toString(plan.takeError()));
+      most = std::max(most, plan->escapes);
+    }
+    op.setEscapes(most);
+  }
+  return Error::success();
 }
 
 Error packWeights(kern::ProgramOp program, TensorReader read, ByteSink sink,

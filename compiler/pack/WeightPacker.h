@@ -30,6 +30,11 @@ using ByteSink = llvm::function_ref<llvm::Error(llvm::ArrayRef<uint8_t>)>;
 /// Called with packed bytes so far and in all; an error stops the packing.
 using PackProgress = llvm::function_ref<llvm::Error(uint64_t, uint64_t)>;
 
+/// Sets `escapes` of every FP4 weight for a GPU: the most tiles of any of its
+/// matrices whose scales a base and offsets cannot say. Before
+/// cuda-assign-packing; reads all FP4 scales.
+llvm::Error countEscapes(kern::ProgramOp program, TensorReader read);
+
 /// Streams exactly program.weight_bytes bytes: every kern.weight at its offset,
 /// zeros in the gaps. Errors name the tensor: a wrong number of bytes, an E8M0
 /// scale of 255 (NaN), a NaN code in FP8, an index outside 32 bits in I64.

@@ -90,6 +90,8 @@ LogicalResult runPhases(ModuleOp Module, const RunOptions &Options) {
     if (Info.phase < Options.from || Info.phase > Options.to ||
         Info.phase == Phase::Import || Info.phase > Phase::Schedule)
       continue;
+    if (Options.beforePhase && !Options.beforePhase(Info.phase))
+      return failure();
     auto Start = std::chrono::steady_clock::now();
     if (failed(runPhase(Module, Info.phase, Options)))
       return failure();

@@ -40,6 +40,8 @@ struct RunOptions {
   Phase to = Phase::Schedule; // last phase to run; later ones are not IR
   bool verifyEach = true;
   std::string dumpFolder; // NN-phase.mlir after each phase; empty: none
+  /// Called before each phase; false ends the run without a diagnostic.
+  std::function<bool(Phase)> beforePhase;
   /// Called after each phase with its wall time in seconds.
   std::function<void(Phase, double)> onPhase;
 };

@@ -10,6 +10,7 @@
 #include "dialects/dsv4/Transforms/Pipelines.h"
 #include "dialects/kern/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "targets/cuda/lower/AssignPacking.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <mutex>
@@ -28,6 +29,7 @@ void registerPipelinePasses() {
     graph::registerDsv4Passes();
     registerDsv4ToKernPasses();
     kern::registerKernPasses();
+    cuda::registerAssignPackingPass();
   });
 }
 
@@ -49,7 +51,8 @@ std::string getPassPipeline(Phase Phase, const PipelineOptions &Options) {
   case Phase::Lower:
     return getLowering(Options);
   case Phase::Configure:
-    return "kern.program(kern-assign-packing)";
+    return Options.forCuda ? "kern.program(cuda-assign-packing)"
+                           : "kern.program(kern-assign-packing)";
   case Phase::Plan:
     return "kern.program(kern-plan-state,kern-plan-buffers)";
   case Phase::Schedule:

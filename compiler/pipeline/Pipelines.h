@@ -34,6 +34,7 @@ struct PipelineOptions {
   int64_t sequences = 1;    // state slots
   int64_t stepTokens = 128; // most tokens of a step
   int64_t outputs = 0;      // most logits rows of a step; 0: stepTokens
+  bool forCuda = false;     // weights in the layout of a GPU
 };
 
 /// Registers the dialects that the phases read and write.

@@ -43,7 +43,11 @@ void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
   app.add_option("-o,--output", o.output,
                  "file to write (IR when --compile-to names an IR phase)");
   app.add_option("--target", o.target,
-                 "native, or cpu:MICROARCH (see --list-targets)");
+                 "native, cpu:MICROARCH or cuda:ARCH (see --list-targets)");
+  app.add_option("--multiprocessors", o.multiprocessors,
+                 "of the GPU that launches are sized for (default: 132, an "
+                 "H100 or H200)")
+      ->check(CLI::Range(1, 1024));
   app.add_flag("!--no-tokenizer", o.tokenizer,
                "leave the tokenizer out (logits and bench still work)");
   app.add_option("--context", o.context,
@@ -92,7 +96,8 @@ void addInspectionFlags(CLI::App &app, dsv4::CompileOptions &o,
                  "write NN-PHASE.mlir after each phase into this directory");
   app.add_option("--dump-kernels-to", o.dumpKernelsTo,
                  "write kernels as MLIR, LLVM IR and assembly, and the "
-                 "budgets of their inner loops");
+                 "budgets of their inner loops; for a GPU CUDA C++, the cubin "
+                 "and the graphs");
   app.add_flag("!--no-verify-each", o.verifyEach,
                "do not verify the IR after each pass");
   app.add_flag("-q,--quiet", o.quiet, "no progress");

@@ -79,6 +79,21 @@ enum dsv4_cuda_tier {
   DSV4_CUDA_MAPPED = 2, // the mapped weights themselves; read by the GPU
 };
 
+/// The parts that every program has, in this order, so that the engine finds
+/// them; optional ones (demoted weights) come behind.
+enum dsv4_cuda_program_part {
+  DSV4_CUDA_PART_WEIGHTS = 0,     // device
+  DSV4_CUDA_PART_STATE = 1,       // device; kern's state of one sequence
+  DSV4_CUDA_PART_BUFFERS = 2,     // device; kern's buffer arena
+  DSV4_CUDA_PART_WORKSPACE = 3,   // device; partial sums, encodings, splits
+  DSV4_CUDA_PART_STEP = 4,        // device; dsv4_step and its columns
+  DSV4_CUDA_PART_HOST_STEP = 5,   // pinned; the host writes it, a graph's first
+                                  // node copies it to STEP
+  DSV4_CUDA_PART_HOST_LOGITS = 6, // pinned; f32 [outputs, vocab], which a
+                                  // graph's last node copies
+};
+#define DSV4_CUDA_NUM_PROGRAM_PARTS 7
+
 typedef struct dsv4_cuda_part {
   const char *name; // "weights", "cold experts", for messages and info
   int32_t kind;     // enum dsv4_cuda_part_kind
@@ -167,9 +182,9 @@ typedef struct dsv4_cuda_program {
   int64_t num_graphs;
 } dsv4_cuda_program;
 
-/// The parts StepPart and HostStepPart (targets/cuda/CudaProgram.h): a
-/// dsv4_step, then its columns of int32 in the order of dsv4_step, output_row
-/// last. The pointers inside are those of the copy on the GPU.
+/// The parts STEP and HOST_STEP: a dsv4_step, then its columns of int32 in the
+/// order of dsv4_step, output_row last, with room for max_step_tokens rows. The
+/// pointers inside are those of the copy on the GPU.
 #define DSV4_CUDA_STEP_COLUMNS 6
 #define DSV4_CUDA_STEP_HEADER 128
 

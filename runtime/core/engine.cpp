@@ -6,45 +6,9 @@
 #include "runtime/core/engine.h"
 
 #include "runtime/base/cpu_features.h"
-#include "runtime/base/hash.h"
 #include "runtime/base/system_limits.h"
 
-#include <stddef.h>
-#include <string.h>
-#include <sys/mman.h>
-
 namespace dsv4 {
-
-namespace {
-
-constexpr uint64_t SnapshotMagic = 0x70616e7334767364ull; // "dsv4snap"
-
-struct SnapshotHeader {
-  uint64_t magic;
-  uint64_t program; // hash of the identity, target-independent
-  uint64_t bytes;   // of the state behind the header
-  int64_t context;
-  int64_t length; // tokens
-  uint64_t hash;  // of the state, seeded with that of the fields before
-};
-
-uint64_t snapshotHash(const SnapshotHeader &header, const void *state) {
-  uint64_t seed = xxh64(&header, offsetof(SnapshotHeader, hash));
-  return xxh64(state, header.bytes, seed);
-}
-
-/// What a snapshot belongs to: the model, its weights, and the layout of a
-/// sequence's state.
-uint64_t programHash(const dsv4_program &program, const WeightsFile &weights) {
-  const dsv4_affine &state = program.limits.state_bytes;
-  uint64_t hash = xxh64(program.identity, strlen(program.identity));
-  // The first is the sidecar's; embedded weights say theirs themselves.
-  hash = xxh64(program.weights_hash, sizeof(program.weights_hash), hash);
-  hash = xxh64(weights.sha256, sizeof(weights.sha256), hash);
-  return xxh64(&state, sizeof(state), hash);
-}
-
-} // namespace
 
 Status Engine::checkOptions(const EngineOptions &options) {
   if (root->magic != DSV4_PROGRAM_MAGIC ||
@@ -67,6 +31,11 @@ Status Engine::checkOptions(const EngineOptions &options) {
                      "with more --sequences",
                      (long long)limits.max_sequences,
                      (long long)options.sequences);
+  if (options.device && !root->cuda)
+    return makeError(Code::InvalidArgument,
+                     "--device: this program is for %s; compile with --target "
+                     "cuda:... for a GPU",
+                     root->target);
   slots = options.sequences;
   return okStatus();
 }
@@ -91,7 +60,14 @@ Status Engine::openWeights(const EngineOptions &options) {
   DSV4_RETURN_IF_ERROR(openProgramWeights(*root, options.weightsPath, file));
   // A file of its own is easily cut or swapped, so it is always read whole.
   bool isChecked = options.verify || root->weights_mode == 1;
-  return isChecked ? verifyWeights() : okStatus();
+  if (!isChecked)
+    return okStatus();
+  if (!isOnDevice())
+    return verifyWeights();
+  DSV4_RETURN_IF_ERROR(pool.start(workerCount));
+  Status status = verifyWeights();
+  pool.stop(); // steps are the GPU's
+  return status;
 }
 
 MemoryPlan Engine::makePlan(const EngineOptions &options,
@@ -126,57 +102,70 @@ Status Engine::checkMemory(const MemoryPlan &p) const {
       slots > 1 ? " or --sequences N" : "");
 }
 
+/// Plans memory for so many tokens, and whether there is so much.
+Status Engine::planFor(const EngineOptions &options, int64_t tokens) {
+  plan = makePlan(options, tokens);
+  return isOnDevice() ? device.planFor(plan.context, slots, plan.bytes())
+                      : checkMemory(plan);
+}
+
 /// Chooses the context, before anything is mapped.
 Status Engine::chooseContext(const EngineOptions &options) {
   int64_t tokens = options.context ? options.context : root->limits.max_context;
-  plan = makePlan(options, tokens);
-  Status status = checkMemory(plan);
-  while (!status.isOk() && !options.context && tokens / 2 >= smallestContext) {
+  Status status = planFor(options, tokens);
+  while (status.code == Code::OutOfMemory && !options.context &&
+         tokens / 2 >= smallestContext) {
     tokens /= 2;
-    plan = makePlan(options, tokens);
-    status = checkMemory(plan);
+    status = planFor(options, tokens);
   }
   return status;
 }
 
-Status Engine::takeMemory() {
-  Reservation &r = plan.reservation;
-  DSV4_RETURN_IF_ERROR(r.reserve());
+/// Gives what runs steps its memory, and the step its columns.
+Status Engine::connect(const EngineOptions &options) {
   step.context = plan.context;
-  step.state_stride = plan.stateStride;
-  state = (char *)r.address(plan.state);
-  lengths = (int64_t *)r.address(plan.lengths);
-  rows = (int32_t *)r.address(plan.rows);
+  if (isOnDevice()) {
+    DSV4_RETURN_IF_ERROR(device.load(file, options.upload));
+    step.state_stride = device.stateStride();
+    rows = device.columns();
+    columnRows = device.columnRows();
+  } else {
+    host.open(*root, plan, file.data, pool);
+    step.state_stride = plan.stateStride;
+    rows = (int32_t *)plan.reservation.address(plan.rows);
+    columnRows = root->limits.max_step_tokens;
+  }
   step.token = column(Token);
   step.position = column(Position);
   step.sequence = column(Sequence);
   step.first_row = column(FirstRow);
   step.end_row = column(EndRow);
   step.output_row = column(OutputRow);
-  Spaces spaces;
-  spaces.weights = file.data;
-  spaces.state = state;
-  spaces.buffers = r.address(plan.buffers);
-  spaces.scratch = r.address(plan.scratch);
-  spaces.scratchStride = plan.scratchStride;
-  executor.open(*root, spaces, plan.context / DSV4_CONTEXT_BLOCK,
-                (void **)r.address(plan.addresses), pool);
   return okStatus();
 }
 
-Status Engine::open(const dsv4_program &program, const EngineOptions &options) {
-  root = &program;
+Status Engine::start(const EngineOptions &options) {
   DSV4_RETURN_IF_ERROR(checkOptions(options));
   int cores = defaultThreads();
   workerCount = options.threads ? options.threads : cores;
   bool isPinned = options.pin == EngineOptions::Auto
                       ? workerCount >= cores
                       : options.pin == EngineOptions::On;
+  if (isOnDevice())
+    DSV4_RETURN_IF_ERROR(device.prepare(*root, options.device, options.driver));
   DSV4_RETURN_IF_ERROR(chooseContext(options));
-  DSV4_RETURN_IF_ERROR(pool.start(workerCount, isPinned));
-  Status status = openWeights(options);
-  if (status.isOk())
-    status = takeMemory();
+  if (!isOnDevice())
+    DSV4_RETURN_IF_ERROR(pool.start(workerCount, isPinned));
+  DSV4_RETURN_IF_ERROR(plan.reservation.reserve());
+  lengths = (int64_t *)plan.reservation.address(plan.lengths);
+  DSV4_RETURN_IF_ERROR(openWeights(options));
+  return connect(options);
+}
+
+Status Engine::open(const dsv4_program &program, const EngineOptions &options) {
+  root = &program;
+  plan = {};
+  Status status = start(options);
   if (!status.isOk())
     close();
   return status;
@@ -184,17 +173,18 @@ Status Engine::open(const dsv4_program &program, const EngineOptions &options) {
 
 void Engine::close() {
   pool.stop();
+  device.close();
   plan.reservation.release();
   closeWeights(file);
 }
 
-void Engine::reset(int64_t slot) {
+Status Engine::reset(int64_t slot) {
   // Rows beyond the length are never read; this is about the memory, and about
   // snapshots that hold the same bytes for the same tokens.
   if (lengths[slot] > 0)
-    madvise(state + slot * step.state_stride, size_t(step.state_stride),
-            MADV_DONTNEED);
+    DSV4_RETURN_IF_ERROR(clearState(slot));
   lengths[slot] = 0;
+  return okStatus();
 }
 
 Status Engine::checkPart(const StepPart &part) const {
@@ -273,7 +263,7 @@ Status Engine::feed(const StepPart *parts, int64_t numParts,
   step.tokens = step.outputs = step.max_position = 0;
   for (int64_t i = 0; i < numParts; ++i)
     addPart(parts[i]);
-  executor.run(step, samples);
+  DSV4_RETURN_IF_ERROR(run(samples));
   for (int64_t i = 0; i < numParts; ++i)
     lengths[parts[i].slot] += parts[i].count;
   return okStatus();
@@ -308,62 +298,40 @@ Status Engine::repeatTo(int64_t slot, int64_t length) {
     const dsv4_state_read &read = root->state_reads[i];
     if (!read.ratio)
       continue; // a window holds its last rows already
-    char *rows =
-        (char *)executor.operand(read.operand) + slot * step.state_stride;
     // Whole tiles of 16 rows, because rows of a tile are interleaved.
     int64_t period = held / read.ratio / 16 * 16 * read.row_bytes;
     int64_t bytes = length / read.ratio * read.row_bytes;
-    for (int64_t at = period; at < bytes; at += period)
-      memcpy(rows + at, rows, bytes - at < period ? bytes - at : period);
+    DSV4_RETURN_IF_ERROR(repeatState(slot, read.operand, period, bytes));
   }
   lengths[slot] = length;
   return okStatus();
 }
 
 const float *Engine::logits(int64_t i) const {
-  return (const float *)executor.operand(root->logits_operand) +
+  return (isOnDevice() ? device.logits() : host.logits()) +
          i * root->limits.vocab;
 }
 
-uint64_t Engine::snapshotBytes() const {
-  return sizeof(SnapshotHeader) + step.state_stride;
+Status Engine::run(PhaseSample *samples) {
+  return isOnDevice() ? device.run(step, samples) : host.run(step, samples);
 }
 
-void Engine::save(int64_t slot, void *to) const {
-  const char *from = state + slot * step.state_stride;
-  SnapshotHeader header = {SnapshotMagic,
-                           programHash(*root, file),
-                           uint64_t(step.state_stride),
-                           step.context,
-                           lengths[slot],
-                           0};
-  header.hash = snapshotHash(header, from);
-  memcpy(to, &header, sizeof(header));
-  memcpy((char *)to + sizeof(header), from, step.state_stride);
+Status Engine::clearState(int64_t slot) {
+  return isOnDevice() ? device.clear(slot) : host.clear(slot);
 }
 
-Status Engine::restore(int64_t slot, const void *from, uint64_t bytes) {
-  SnapshotHeader header;
-  if (bytes != snapshotBytes())
-    return makeError(Code::Mismatch,
-                     "snapshot: expected %llu bytes for this context, got %llu",
-                     (unsigned long long)snapshotBytes(),
-                     (unsigned long long)bytes);
-  memcpy(&header, from, sizeof(header));
-  const char *data = (const char *)from + sizeof(header);
-  if (header.magic != SnapshotMagic ||
-      header.bytes != uint64_t(step.state_stride) || header.length < 0 ||
-      header.length > step.context)
-    return makeError(Code::Corrupt, "snapshot: the header is damaged");
-  if (header.program != programHash(*root, file) ||
-      header.context != step.context)
-    return makeError(Code::Mismatch,
-                     "snapshot: taken from another model or context");
-  if (header.hash != snapshotHash(header, data))
-    return makeError(Code::Corrupt, "snapshot: header or state is damaged");
-  memcpy(state + slot * step.state_stride, data, header.bytes);
-  lengths[slot] = header.length;
-  return okStatus();
+Status Engine::saveState(int64_t slot, void *to) {
+  return isOnDevice() ? device.save(slot, to) : host.save(slot, to);
+}
+
+Status Engine::restoreState(int64_t slot, const void *from) {
+  return isOnDevice() ? device.restore(slot, from) : host.restore(slot, from);
+}
+
+Status Engine::repeatState(int64_t slot, int64_t operand, int64_t period,
+                           int64_t bytes) {
+  return isOnDevice() ? device.repeat(slot, operand, period, bytes)
+                      : host.repeat(slot, operand, period, bytes);
 }
 
 } // namespace dsv4

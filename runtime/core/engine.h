@@ -2,13 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A program opened for use: CPU checked, weights mapped, memory reserved,
-// worker threads started. Sequences live in numbered slots; a step feeds tokens
-// to one slot or to several (prefill of a chunk, decode of one token, both).
+// worker threads started; or, of a program for a GPU, driver and device
+// checked, memory taken there and weights copied. Sequences live in numbered
+// slots; a step feeds tokens to one slot or to several (prefill of a chunk,
+// decode of one token, both).
 
 #ifndef DSV4_RUNTIME_CORE_ENGINE_H
 #define DSV4_RUNTIME_CORE_ENGINE_H
 
+#include "runtime/core/device_execution.h"
 #include "runtime/core/executor.h"
+#include "runtime/core/host_execution.h"
 #include "runtime/core/memory_plan.h"
 #include "runtime/core/weights_file.h"
 
@@ -21,7 +25,8 @@ struct EngineOptions {
   int64_t context = 0;   // tokens; 0: the compiled maximum, or what fits (but
                          // no fewer than smallestContext)
   int64_t sequences = 1; // slots, at most the compiled maximum
-  int threads = 0;       // 0: defaultThreads()
+  int threads = 0;       // 0: defaultThreads(). A program for a GPU has them
+                         // for verifying weights alone
   /// Whether workers stay on processors of their own. Auto: where they take
   /// all cores; with fewer, a second process could land on the same ones.
   enum Pin { Auto, On, Off } pin = Auto;
@@ -29,6 +34,11 @@ struct EngineOptions {
   const char *weightsPath = nullptr; // sidecar; null: beside the executable
   const char *hiddenCpuFeatures = nullptr;
   uint64_t extraBytes = 0; // of the caller, from the same reservation
+  // Of a program for a GPU: which one, by what library, and what is told while
+  // weights are copied there.
+  int device = 0;
+  const char *driver = "libcuda.so.1";
+  cuda::UploadOptions upload;
 };
 
 /// Tokens that a step adds to one slot, and of how many of the last ones logits
@@ -41,8 +51,9 @@ struct StepPart {
 
 class Engine {
 public:
-  /// Errors: Unsupported (CPU), Mismatch (ABI), InvalidArgument (context or
-  /// sequences beyond what was compiled), OutOfMemory, those of the weights.
+  /// Errors: Unsupported (CPU, driver or GPU), Mismatch (ABI), InvalidArgument
+  /// (context or sequences beyond what was compiled, no such GPU), OutOfMemory,
+  /// those of the weights. All that can be refused is before they are read.
   Status open(const dsv4_program &program, const EngineOptions &options);
   void close();
 
@@ -54,7 +65,10 @@ public:
   const dsv4_program &program() const { return *root; }
   const WeightsFile &weights() const { return file; }
   ThreadPool &workers() { return pool; }
-  Executor &phases() { return executor; }
+  /// Of the CPU: a program for a GPU has no executor.
+  Executor &phases() { return host.executor; }
+  bool isOnDevice() const { return root->cuda != nullptr; }
+  cuda::Session &session() { return device.session; }
   void *extra() const { return plan.reservation.address(plan.extra); }
   uint64_t reservedBytes() const { return plan.bytes(); }
   const MemoryPlan &memoryPlan() const { return plan; }
@@ -62,7 +76,8 @@ public:
   /// Tokens that slot holds.
   int64_t length(int64_t slot) const { return lengths[slot]; }
   /// Empties the slot and gives its memory back: as at start, it reads as zero.
-  void reset(int64_t slot);
+  /// Fails on a GPU alone, as all here that has to ask it.
+  Status reset(int64_t slot);
 
   /// Feeds `count` <= maxStepTokens() tokens; logits of the last `outputs` <=
   /// maxOutputs() of them are then in logits(). InvalidArgument: a token id
@@ -91,16 +106,14 @@ public:
 
   /// Bytes of a snapshot of one slot.
   uint64_t snapshotBytes() const;
-  void save(int64_t slot, void *to) const;
+  Status save(int64_t slot, void *to);
   /// Corrupt or Mismatch: not a snapshot of this program and context.
   Status restore(int64_t slot, const void *from, uint64_t bytes);
 
 private:
   enum Column { Token, Position, Sequence, FirstRow, EndRow, OutputRow };
   static_assert(OutputRow + 1 == numStepColumns);
-  int32_t *column(Column c) const {
-    return rows + int64_t(c) * root->limits.max_step_tokens;
-  }
+  int32_t *column(Column c) const { return rows + int64_t(c) * columnRows; }
   Status checkOptions(const EngineOptions &options);
   Status checkPart(const StepPart &part) const;
   Status checkParts(const StepPart *parts, int64_t numParts) const;
@@ -109,20 +122,31 @@ private:
   Status verifyWeights();
   MemoryPlan makePlan(const EngineOptions &options, int64_t tokens) const;
   Status checkMemory(const MemoryPlan &plan) const;
+  Status planFor(const EngineOptions &options, int64_t tokens);
   Status chooseContext(const EngineOptions &options);
-  Status takeMemory();
+  Status connect(const EngineOptions &options);
+  Status start(const EngineOptions &options);
+
+  // By way of the one that has the state.
+  Status run(PhaseSample *samples);
+  Status clearState(int64_t slot);
+  Status saveState(int64_t slot, void *to);
+  Status restoreState(int64_t slot, const void *from);
+  Status repeatState(int64_t slot, int64_t operand, int64_t period,
+                     int64_t bytes);
 
   const dsv4_program *root = nullptr;
   WeightsFile file;
   ThreadPool pool;
-  Executor executor;
+  HostExecution host;     // open, or
+  DeviceExecution device; // this one
   MemoryPlan plan;
   dsv4_step step = {};
   int64_t slots = 1;
   int workerCount = 1;
   int64_t *lengths = nullptr;
-  char *state = nullptr;
-  int32_t *rows = nullptr; // [numStepColumns][maxStepTokens]
+  int32_t *rows = nullptr; // [numStepColumns][columnRows]
+  int64_t columnRows = 0;
 };
 
 } // namespace dsv4

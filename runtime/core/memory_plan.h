@@ -4,7 +4,8 @@
 // What an engine takes from the system, all of it at start: state of the
 // sequences, step buffers, scratch of the workers, and the rest (addresses of
 // operands, columns of a step, what the caller asked for). Mapped weights are
-// page cache, and stacks of workers the thread library's: neither is in it.
+// page cache, and stacks of workers the thread library's: neither is in it. Of
+// a program for a GPU, whose memory DevicePlan has, the rest alone.
 
 #ifndef DSV4_RUNTIME_CORE_MEMORY_PLAN_H
 #define DSV4_RUNTIME_CORE_MEMORY_PLAN_H
@@ -36,7 +37,7 @@ struct MemoryPlan {
   // Of all sequences, of the step, of all workers.
   uint64_t stateBytes = 0, bufferBytes = 0, scratchBytes = 0;
   size_t state = 0, buffers = 0, scratch = 0, addresses = 0, lengths = 0;
-  size_t rows = 0, extra = 0; // parts of the reservation
+  size_t rows = 0, extra = 0; // parts of the reservation; no `rows` for a GPU
 
   uint64_t bytes() const { return reservation.bytes(); }
   uint64_t restBytes() const {

@@ -38,6 +38,7 @@ Status DeviceMemory::take() {
   DSV4_CUDA_TRY(*api, streamCreate(&queue, StreamNonBlocking),
                 "cannot open a stream");
   DSV4_RETURN_IF_ERROR(takeArenas());
+  DSV4_RETURN_IF_ERROR(takeStaging());
   for (int64_t i = 0; i < root->num_parts; ++i)
     if (root->parts[i].tier == DSV4_CUDA_MAPPED)
       DSV4_RETURN_IF_ERROR(mapWeights(i));
@@ -125,8 +126,7 @@ Status DeviceMemory::takeStaging() {
   for (Staging &one : staging) {
     void *buffer = nullptr;
     DSV4_CUDA_TRY(*api, memHostAlloc(&buffer, stagingBytes, 0),
-                  "cannot pin %llu MiB to copy weights through",
-                  mib(stagingBytes));
+                  "cannot pin %llu MiB to copy through", mib(stagingBytes));
     one.buffer = static_cast<char *>(buffer);
     DSV4_CUDA_TRY(*api, eventCreate(&one.event, EventDisableTiming),
                   "cannot make an event");
@@ -145,12 +145,11 @@ void DeviceMemory::releaseStaging() {
 }
 
 Status DeviceMemory::upload(const UploadOptions &options) {
-  Status status = takeStaging();
-  if (status.isOk())
-    status = copySegments(options);
+  Status status = copySegments(options);
   // Copies on their way read the buffers, whatever has happened.
   Result result = api->streamSynchronize(queue);
-  releaseStaging();
+  for (Staging &one : staging)
+    one.isBusy = false;
   if (status.isOk() && result)
     return api->failure(result, "cannot copy weights to the GPU");
   return status;
@@ -206,6 +205,51 @@ Status DeviceMemory::copyChunk(const dsv4_cuda_segment &segment, uint64_t at,
   return okStatus();
 }
 
+Status DeviceMemory::read(int64_t part, uint64_t offset, void *to,
+                          uint64_t bytes) {
+  if (const char *from = host(part)) {
+    memcpy(to, from + offset, bytes);
+    return okStatus();
+  }
+  for (uint64_t at = 0; at < bytes; at += stagingBytes) {
+    uint64_t size = bytes - at < stagingBytes ? bytes - at : stagingBytes;
+    char *buffer = staging[0].buffer;
+    DSV4_CUDA_TRY(
+        *api, memcpyDtoHAsync(buffer, address(part, offset + at), size, queue),
+        "cannot copy %s from the GPU", root->parts[part].name);
+    DSV4_RETURN_IF_ERROR(wait());
+    memcpy(static_cast<char *>(to) + at, buffer, size);
+  }
+  return okStatus();
+}
+
+Status DeviceMemory::write(int64_t part, uint64_t offset, const void *from,
+                           uint64_t bytes) {
+  if (char *to = host(part)) {
+    memcpy(to + offset, from, bytes);
+    return okStatus();
+  }
+  for (uint64_t at = 0; at < bytes; at += stagingBytes) {
+    uint64_t size = bytes - at < stagingBytes ? bytes - at : stagingBytes;
+    char *buffer = staging[0].buffer;
+    memcpy(buffer, static_cast<const char *>(from) + at, size);
+    DSV4_CUDA_TRY(
+        *api, memcpyHtoDAsync(address(part, offset + at), buffer, size, queue),
+        "cannot copy %s to the GPU", root->parts[part].name);
+    DSV4_RETURN_IF_ERROR(wait());
+  }
+  return okStatus();
+}
+
+Status DeviceMemory::move(int64_t part, uint64_t from, uint64_t to,
+                          uint64_t bytes) {
+  DSV4_CUDA_TRY(
+      *api,
+      memcpyDtoDAsync(address(part, to), address(part, from), bytes, queue),
+      "cannot copy %s on the GPU", root->parts[part].name);
+  return okStatus();
+}
+
 void DeviceMemory::release() {
   if (!api)
     return;
@@ -218,6 +262,7 @@ void DeviceMemory::release() {
       (void)api->memHostUnregister(pages);
     pages = nullptr;
   }
+  releaseStaging();
   if (pinned)
     (void)api->memFreeHost(pinned);
   if (arena)

@@ -28,7 +28,8 @@ public:
   DeviceMemory &operator=(const DeviceMemory &) = delete;
   ~DeviceMemory() { release(); }
 
-  /// Takes everything, and zeroes what is no weights. `weights` are the packed
+  /// Takes everything, buffers to copy through included, and zeroes what is no
+  /// weights. `weights` are the packed
   /// weights (`bytes` of them), mapped until release(). Both `program` and
   /// `plan` stay with the caller. On an error nothing is held.
   Status reserve(const Driver &driver, const dsv4_cuda_program &program,
@@ -41,6 +42,13 @@ public:
 
   /// Zeroes `bytes` of a part in device memory, behind the work before it.
   Status clear(int64_t part, uint64_t offset, uint64_t bytes);
+
+  /// Copy `bytes` of a part to or from any memory of the host, and wait.
+  Status read(int64_t part, uint64_t offset, void *to, uint64_t bytes);
+  Status write(int64_t part, uint64_t offset, const void *from, uint64_t bytes);
+  /// Copies within device memory, where the two ends do not overlap, behind the
+  /// work before it.
+  Status move(int64_t part, uint64_t from, uint64_t to, uint64_t bytes);
 
   /// Waits for work of this stream.
   Status wait();

@@ -45,6 +45,7 @@ enum : Result {
   UnsupportedPtxVersion = 222,
   InvalidHandle = 400,
   NotFound = 500,
+  NotReady = 600,
   IllegalAddress = 700,
   LaunchFailed = 719,
   NotSupported = 801,
@@ -81,6 +82,7 @@ enum : uint32_t {
   HostRegisterDeviceMap = 2,
   HostRegisterReadOnly = 8,
   StreamNonBlocking = 1,
+  EventTimed = 0,
   EventDisableTiming = 2,
 };
 
@@ -156,6 +158,7 @@ struct CopyParams {
   X(memcpyHtoDAsync, cuMemcpyHtoDAsync_v2,                                     \
     (Address, const void *, size_t, Stream))                                   \
   X(memcpyDtoHAsync, cuMemcpyDtoHAsync_v2, (void *, Address, size_t, Stream))  \
+  X(memcpyDtoDAsync, cuMemcpyDtoDAsync_v2, (Address, Address, size_t, Stream)) \
   X(memsetD8Async, cuMemsetD8Async, (Address, uint8_t, size_t, Stream))        \
   X(streamCreate, cuStreamCreate, (Stream *, uint32_t))                        \
   X(streamSynchronize, cuStreamSynchronize, (Stream))                          \
@@ -163,6 +166,7 @@ struct CopyParams {
   X(eventCreate, cuEventCreate, (Event *, uint32_t))                           \
   X(eventRecord, cuEventRecord, (Event, Stream))                               \
   X(eventSynchronize, cuEventSynchronize, (Event))                             \
+  X(eventElapsedTime, cuEventElapsedTime, (float *, Event, Event))             \
   X(eventDestroy, cuEventDestroy_v2, (Event))                                  \
   X(moduleLoadDataEx, cuModuleLoadDataEx,                                      \
     (Module *, const void *, uint32_t, JitOption *, void **))                  \
@@ -172,6 +176,9 @@ struct CopyParams {
     (int32_t *, FunctionAttribute, Function))                                  \
   X(funcSetAttribute, cuFuncSetAttribute,                                      \
     (Function, FunctionAttribute, int32_t))                                    \
+  X(launchKernel, cuLaunchKernel,                                              \
+    (Function, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t,     \
+     uint32_t, Stream, void **, void **))                                      \
   X(graphCreate, cuGraphCreate, (GraphHandle *, uint32_t))                     \
   X(graphAddKernelNode, cuGraphAddKernelNode_v2,                               \
     (GraphNode *, GraphHandle, const GraphNode *, size_t,                      \

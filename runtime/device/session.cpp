@@ -14,35 +14,44 @@ namespace dsv4::cuda {
 Status Session::open(const dsv4_cuda_program &program,
                      const SessionOptions &options) {
   close();
-  root = &program;
-  with = options;
-  Status status = start();
+  Status status = prepare(program, options.device, options.library);
+  if (status.isOk())
+    status = planFor(options.context, options.sequences);
+  if (status.isOk())
+    status = load(options.weights);
   if (!status.isOk())
     close();
   return status;
 }
 
-/// The order is that of cost: seconds of loading code and minutes of copying
-/// come after everything that can be refused at once.
-Status Session::start() {
+Status Session::prepare(const dsv4_cuda_program &program, int device,
+                        const char *library) {
+  root = &program;
   DSV4_RETURN_IF_ERROR(checkProgram(*root));
-  DSV4_RETURN_IF_ERROR(driver.open(with.library));
-  DSV4_RETURN_IF_ERROR(gpu.open(driver, with.device));
-  DSV4_RETURN_IF_ERROR(checkAll());
+  DSV4_RETURN_IF_ERROR(driver.open(library));
+  DSV4_RETURN_IF_ERROR(gpu.open(driver, device));
+  DSV4_RETURN_IF_ERROR(chooseImage(*root, gpu.info(), image));
+  return checkKernels(*root, gpu.info());
+}
+
+Status Session::planFor(int64_t context, int64_t sequences,
+                        uint64_t hostBytes) {
+  DSV4_RETURN_IF_ERROR(planDevice(*root, context, sequences, plan));
+  uint64_t left = availableMemory();
+  return checkFits(*root, plan, gpu.info(),
+                   left > hostBytes ? left - hostBytes : 0);
+}
+
+/// The order is that of cost: seconds of loading code come before minutes of
+/// copying.
+Status Session::load(const SessionWeights &weights) {
   DSV4_RETURN_IF_ERROR(takeRoom());
   DSV4_RETURN_IF_ERROR(
       module.load(driver, *root, image, gpu.info(), functions));
   DSV4_RETURN_IF_ERROR(
-      memory.reserve(driver, *root, plan, with.weights, with.weightBytes));
+      memory.reserve(driver, *root, plan, weights.data, weights.bytes));
   DSV4_RETURN_IF_ERROR(buildGraphs());
-  return memory.upload(with.upload);
-}
-
-Status Session::checkAll() {
-  DSV4_RETURN_IF_ERROR(chooseImage(*root, gpu.info(), image));
-  DSV4_RETURN_IF_ERROR(checkKernels(*root, gpu.info()));
-  DSV4_RETURN_IF_ERROR(planDevice(*root, with.context, with.sequences, plan));
-  return checkFits(*root, plan, gpu.info(), availableMemory());
+  return memory.upload(weights.upload);
 }
 
 Status Session::takeRoom() {

@@ -16,13 +16,19 @@
 
 namespace dsv4::cuda {
 
+/// The packed weights, mapped while the session is open, and how they are
+/// copied.
+struct SessionWeights {
+  const void *data = nullptr;
+  uint64_t bytes = 0;
+  UploadOptions upload;
+};
+
 struct SessionOptions {
   int device = 0;
   int64_t context = 0; // tokens
   int64_t sequences = 1;
-  const void *weights = nullptr; // packed, mapped while the session is open
-  uint64_t weightBytes = 0;
-  UploadOptions upload;
+  SessionWeights weights;
   const char *library = "libcuda.so.1";
 };
 
@@ -34,9 +40,20 @@ public:
   Session &operator=(const Session &) = delete;
   ~Session() { close(); }
 
-  /// Errors are those of the parts. On an error nothing is held.
+  /// prepare(), plan() and load() in one. On an error nothing is held.
   Status open(const dsv4_cuda_program &program, const SessionOptions &options);
   void close();
+
+  /// Checks the tables, finds driver and device, and whether the device can run
+  /// the program. Takes the device's context and no other memory. Errors here
+  /// and below are those of the parts, and leave close() to the caller.
+  Status prepare(const dsv4_cuda_program &program, int device,
+                 const char *library);
+  /// Whether so much state fits beside the rest, and beside `hostBytes` that
+  /// the caller will take of the host. May be asked again for less.
+  Status planFor(int64_t context, int64_t sequences, uint64_t hostBytes = 0);
+  /// Takes memory by the last plan, loads code, builds graphs, copies weights.
+  Status load(const SessionWeights &weights);
 
   /// The smallest graph that takes such a step: its number. InvalidArgument:
   /// none does.
@@ -51,19 +68,21 @@ public:
 
   /// Of a pinned part.
   char *host(int64_t part) const { return memory.host(part); }
+  /// Of any part, as kernels see it.
+  Address address(int64_t part, uint64_t offset = 0) const {
+    return memory.address(part, offset);
+  }
+  DeviceMemory &parts() { return memory; }
 
   const DeviceInfo &device() const { return gpu.info(); }
   const DevicePlan &devicePlan() const { return plan; }
   const LoadedModule &code() const { return module; }
 
 private:
-  Status start();
-  Status checkAll();
   Status takeRoom();
   Status buildGraphs();
 
   const dsv4_cuda_program *root = nullptr;
-  SessionOptions with;
   Driver driver;
   Device gpu;
   DevicePlan plan;

@@ -88,15 +88,14 @@ Status warmUp(Bench &bench, int64_t tokens) {
   int64_t count = tokens < step ? tokens : step;
   DSV4_RETURN_IF_ERROR(bench.prefill(0, 0, count));
   DSV4_RETURN_IF_ERROR(bench.generate(1, count, 1));
-  bench.engine.reset(0);
-  return okStatus();
+  return bench.engine.reset(0);
 }
 
 Status measure(Bench &bench, Frontier &f) {
   double start = seconds();
   DSV4_RETURN_IF_ERROR(bench.prefill(0, f.context - f.prefilled, f.prefilled));
   f.prefill = seconds() - start;
-  bench.engine.save(0, bench.snapshot);
+  DSV4_RETURN_IF_ERROR(bench.engine.save(0, bench.snapshot));
   start = seconds();
   DSV4_RETURN_IF_ERROR(bench.generate(1, f.context, 1));
   f.first = seconds() - start;

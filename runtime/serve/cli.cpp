@@ -5,6 +5,8 @@
 
 #include "runtime/serve/cli.h"
 
+#include "runtime/serve/upload_progress.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -148,6 +150,10 @@ EngineOptions engineOptions(const Flags &flags) {
   options.verify = flags.verify;
   options.weightsPath = flags.weights;
   options.hiddenCpuFeatures = getenv("DSV4_HIDE_CPU_FEATURES");
+  options.device = flags.device;
+  options.upload.isStopped = [](void *) { return interrupted(); };
+  if (!flags.quiet)
+    options.upload.progress = showUpload;
   return options;
 }
 

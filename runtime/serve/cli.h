@@ -33,6 +33,8 @@ struct Flags {
   int64_t repeat = notGiven;
   int64_t saveStateAt = -1;
   int threads = 0;
+  int32_t device = 0;
+  bool quiet = false;
   bool raw = false, think = false, json = false, verbose = false;
   const char *trace = nullptr;
   bool ignoreEos = false, verify = false, profilePhases = false;
@@ -60,9 +62,18 @@ bool parseFlags(int argc, char **argv, const char *command, const char *summary,
 int failWith(const Status &status);
 int failWith(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/// What the flags say about the engine. The environment is read here and
-/// nowhere else: DSV4_HIDE_CPU_FEATURES=avx512f,avx2 takes features as missing,
-/// so that the refusal of an unfit CPU can be seen on a fit one.
+/// Flags of every command that opens an engine.
+inline constexpr const char *threadsHelp =
+    "worker threads (with a GPU: to check weights)";
+inline constexpr const char *deviceHelp =
+    "which GPU, of a program for one (default 0)";
+inline constexpr const char *quietHelp =
+    "no progress while weights are copied to a GPU";
+
+/// What the flags say about the engine, and that copying weights to a GPU shows
+/// its progress on stderr and ends with Ctrl-C. The environment is read here
+/// and nowhere else: DSV4_HIDE_CPU_FEATURES=avx512f,avx2 takes features as
+/// missing, so that the refusal of an unfit CPU can be seen on a fit one.
 EngineOptions engineOptions(const Flags &flags);
 
 /// The most tokens that an engine of these flags can hold, in whole blocks:

@@ -46,7 +46,7 @@ Limits measureLimits(Bench &bench) {
 Status repeatOnce(Bench &bench, const BenchTest &test, PhaseSample *samples,
                   double *took) {
   for (int64_t i = 0; i < test.sequences; ++i) {
-    bench.engine.reset(i);
+    DSV4_RETURN_IF_ERROR(bench.engine.reset(i));
     DSV4_RETURN_IF_ERROR(bench.fill(i, test.depth));
   }
   double start = seconds();
@@ -114,6 +114,8 @@ Status runThreads(const dsv4_program &program, const Flags &f,
     if (!status.isOk())
       return;
     test.memory = bench.memory;
+    if (!printed) // so that what cannot be opened prints nothing but its error
+      printBenchHeader(format);
     printBenchTest(format, program, test, printed++);
     if (f.profilePhases)
       printPhases(format, program, bench.samples, bench.steps,
@@ -163,14 +165,16 @@ Status runAll(const dsv4_program &program, Flags &f, BenchFormat format,
     f.repeat = 5;
   if (!lists.threads.count)
     lists.threads.values[lists.threads.count++] = 0;
-  printBenchHeader(format);
   Status status = okStatus();
   int printed = 0, engines = 0;
   static MemoryUse memory[BenchList::most];
   for (int i = 0; i < lists.threads.count && status.isOk(); ++i)
     status = runThreads(program, f, format, int(lists.threads.values[i]), lists,
                         printed, memory[engines++]);
-  printBenchFooter(format, memory, status.isOk() ? engines : 0);
+  if (!printed && status.isOk())
+    printBenchHeader(format);
+  if (printed || status.isOk())
+    printBenchFooter(format, memory, status.isOk() ? engines : 0);
   return status;
 }
 
@@ -199,7 +203,7 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
       {"--repetitions", "-r", FlagSpec::Integer, &f.repeat,
        "repetitions (default 5), after one that is not counted"},
       {"--threads", "-t", FlagSpec::Text, &f.threadList,
-       "thread counts (default: one per core)"},
+       "thread counts (default: one per core; with a GPU: one)"},
       {"--output", "-o", FlagSpec::Text, &f.format,
        "md, csv, json, jsonl or ds4"},
       {"--profile-phases", nullptr, FlagSpec::Switch, &f.profilePhases,
@@ -211,6 +215,8 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
       {"--no-pin", nullptr, FlagSpec::Switch, &f.noPin,
        "let the system move the threads"},
       {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
+      {"--device", nullptr, FlagSpec::Count, &f.device, deviceHelp},
+      {"--quiet", "-q", FlagSpec::Switch, &f.quiet, quietHelp},
       {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
   int code;
   if (!parseFlags(argc, argv, "bench", summary, specs,

@@ -68,9 +68,9 @@ public:
                  : 0;
   }
 
-  /// How many of the ids to feed are fed already; empties the sequence if that
-  /// are not all that it holds.
-  int64_t takePrefix(Generator &g);
+  /// How many of the ids to feed are fed already: `from`; empties the sequence
+  /// if that are not all that it holds.
+  Status takePrefix(Generator &g, int64_t &from);
   void setFed(Generator &g) {
     fed = g.engine.length(0); // the last token was printed but not fed
     memcpy(fedIds, g.ids(), size_t(fed) * sizeof(int32_t));
@@ -91,15 +91,13 @@ private:
   int64_t fed = 0;
 };
 
-int64_t Conversation::takePrefix(Generator &g) {
+Status Conversation::takePrefix(Generator &g, int64_t &from) {
   int64_t same = 0;
   while (same < fed && same < g.numIds() && fedIds[same] == g.ids()[same])
     ++same;
   // One id at least is fed, for its logits.
-  if (same == fed && same < g.numIds())
-    return same;
-  g.engine.reset(0);
-  return fed = 0;
+  from = fed = same == fed && same < g.numIds() ? same : 0;
+  return from ? okStatus() : g.engine.reset(0);
 }
 
 Status Conversation::addAnswer(Generator &g, int64_t firstId, bool isThinking) {
@@ -125,7 +123,8 @@ Status turn(Generator &g, const Flags &flags, Conversation &talk,
   text::ChatOptions options;
   options.mode = flags.think ? text::ChatMode::Thinking : text::ChatMode::Chat;
   DSV4_RETURN_IF_ERROR(g.encodeChat(talk.all(), options));
-  int64_t promptIds = g.numIds(), from = talk.takePrefix(g);
+  int64_t promptIds = g.numIds(), from = 0;
+  DSV4_RETURN_IF_ERROR(talk.takePrefix(g, from));
   DSV4_RETURN_IF_ERROR(g.answer(from, flags.predict, flags));
   if (flags.verbose)
     fprintf(stderr,
@@ -213,10 +212,12 @@ int chatCommand(const dsv4_program &program, int argc, char **argv) {
        "keep tokens of at least this share of the likeliest"},
       {"--seed", nullptr, FlagSpec::Seed, &f.sampler.seed, "random seed"},
       {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
-      {"--threads", "-t", FlagSpec::Threads, &f.threads, "worker threads"},
+      {"--threads", "-t", FlagSpec::Threads, &f.threads, threadsHelp},
       {"--verify", nullptr, FlagSpec::Switch, &f.verify,
        "check the weights against their hashes first"},
       {"--verbose", "-v", FlagSpec::Switch, &f.verbose, "statistics on stderr"},
+      {"--device", nullptr, FlagSpec::Count, &f.device, deviceHelp},
+      {"--quiet", "-q", FlagSpec::Switch, &f.quiet, quietHelp},
       {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
   int code;
   if (!parseFlags(argc, argv, "chat", "talk in several turns; one line a turn",

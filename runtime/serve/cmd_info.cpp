@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // info: what this executable is. --json prints the compiler's facts and the
-// plan for the chosen context as one object.
+// plan for the chosen context as one object. A program for a GPU needs no GPU
+// here.
 
 #include "runtime/serve/cli.h"
+#include "runtime/serve/device_info.h"
 
 #include <stdio.h>
 
@@ -16,8 +18,27 @@ static MemoryPlan planHere(const dsv4_program &p, int64_t context) {
   return planMemory(p, {context, 1, defaultThreads(), 0});
 }
 
-static void printText(const dsv4_program &p, const WeightsFile &weights,
-                      int64_t context) {
+/// What steps take on the CPU.
+static void printPlan(const dsv4_program &p, int64_t context) {
+  const dsv4_limits &l = p.limits;
+  int64_t blocks = contextBlocks(context);
+  printf("step             %lld tokens, %lld logits rows, %lld bytes of "
+         "buffers, %lld of scratch per worker\n",
+         (long long)l.max_step_tokens, (long long)l.max_outputs,
+         (long long)evaluate(l.buffer_bytes, blocks),
+         (long long)evaluate(l.scratch_bytes, blocks));
+  MemoryPlan plan = planHere(p, context);
+  printf("plan             %llu bytes with 1 sequence and %d workers: state "
+         "%llu, buffers %llu, scratch %llu, rest %llu\n",
+         (unsigned long long)plan.bytes(), defaultThreads(),
+         (unsigned long long)plan.stateBytes,
+         (unsigned long long)plan.bufferBytes,
+         (unsigned long long)plan.scratchBytes,
+         (unsigned long long)plan.restBytes());
+}
+
+static Status printText(const dsv4_program &p, const WeightsFile &weights,
+                        int64_t context) {
   const dsv4_limits &l = p.limits;
   int64_t blocks = contextBlocks(context);
   printf("%s\ntarget           %s\nABI              %u\n", p.identity, p.target,
@@ -36,25 +57,15 @@ static void printText(const dsv4_program &p, const WeightsFile &weights,
          (long long)evaluate(l.state_bytes, blocks),
          double(l.state_bytes.per_block) / DSV4_CONTEXT_BLOCK,
          (long long)l.max_sequences);
-  printf("step             %lld tokens, %lld logits rows, %lld bytes of "
-         "buffers, %lld of scratch per worker\n",
-         (long long)l.max_step_tokens, (long long)l.max_outputs,
-         (long long)evaluate(l.buffer_bytes, blocks),
-         (long long)evaluate(l.scratch_bytes, blocks));
-  MemoryPlan plan = planHere(p, context);
-  printf("plan             %llu bytes with 1 sequence and %d workers: state "
-         "%llu, buffers %llu, scratch %llu, rest %llu\n",
-         (unsigned long long)plan.bytes(), defaultThreads(),
-         (unsigned long long)plan.stateBytes,
-         (unsigned long long)plan.bufferBytes,
-         (unsigned long long)plan.scratchBytes,
-         (unsigned long long)plan.restBytes());
+  if (!p.cuda)
+    printPlan(p, context);
   printf("tokenizer        %lld bytes\nknown answers    %lld bytes\n",
          (long long)p.tokenizer.size, (long long)p.known_answers.size);
+  return p.cuda ? printDeviceText(*p.cuda, context) : okStatus();
 }
 
-static void printJson(const dsv4_program &p, const WeightsFile &weights,
-                      int64_t context) {
+static Status printJson(const dsv4_program &p, const WeightsFile &weights,
+                        int64_t context) {
   const dsv4_limits &l = p.limits;
   int64_t blocks = contextBlocks(context);
   printf("{\"abi_version\":%u,\"target\":\"%s\",\"weights_mode\":\"%s\","
@@ -73,12 +84,18 @@ static void printJson(const dsv4_program &p, const WeightsFile &weights,
   MemoryPlan plan = planHere(p, context);
   printf("\"plan\":{\"sequences\":1,\"workers\":%d,\"bytes\":%llu,"
          "\"state_bytes\":%llu,\"buffer_bytes\":%llu,\"scratch_bytes\":%llu,"
-         "\"rest_bytes\":%llu},\"compiled\":%s}\n",
+         "\"rest_bytes\":%llu},\"compiled\":%s",
          defaultThreads(), (unsigned long long)plan.bytes(),
          (unsigned long long)plan.stateBytes,
          (unsigned long long)plan.bufferBytes,
          (unsigned long long)plan.scratchBytes,
          (unsigned long long)plan.restBytes(), p.info_json);
+  if (p.cuda) {
+    fputs(",", stdout);
+    DSV4_RETURN_IF_ERROR(printDeviceJson(*p.cuda, context));
+  }
+  fputs("}\n", stdout);
+  return okStatus();
 }
 
 int infoCommand(const dsv4_program &program, int argc, char **argv) {
@@ -102,9 +119,10 @@ int infoCommand(const dsv4_program &program, int argc, char **argv) {
   Status status = openProgramWeights(program, f.weights, weights);
   if (!status.isOk())
     return failWith(status);
-  (f.json ? printJson : printText)(program, weights, context);
+  status = (f.json ? printJson : printText)(program, weights, context);
   closeWeights(weights);
-  return finishStdout();
+  int written = finishStdout();
+  return status.isOk() ? written : failWith(status);
 }
 
 } // namespace dsv4::serve

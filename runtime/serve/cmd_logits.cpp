@@ -14,8 +14,8 @@ namespace {
 /// Saves slot 0, forgets it, and goes on in another slot if there is one.
 Status moveSequence(Engine &engine, int64_t &slot) {
   void *snapshot = engine.extra();
-  engine.save(slot, snapshot);
-  engine.reset(slot);
+  DSV4_RETURN_IF_ERROR(engine.save(slot, snapshot));
+  DSV4_RETURN_IF_ERROR(engine.reset(slot));
   slot = (slot + 1) % engine.sequences();
   return engine.restore(slot, snapshot, engine.snapshotBytes());
 }
@@ -95,7 +95,7 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
        "safetensors file to write: F32 'logits' [tokens, vocabulary]"},
       {"--chunk", nullptr, FlagSpec::Integer, &f.chunk,
        "feed calls of this many tokens (the bits are the same)"},
-      {"--threads", nullptr, FlagSpec::Threads, &f.threads, "worker threads"},
+      {"--threads", nullptr, FlagSpec::Threads, &f.threads, threadsHelp},
       {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
       {"--sequences", nullptr, FlagSpec::Integer, &f.sequences,
        "feed the tokens to so many sequences in the same steps, each a chunk "
@@ -104,6 +104,8 @@ int logitsCommand(const dsv4_program &program, int argc, char **argv) {
        "save, forget and restore the sequence after this many tokens"},
       {"--verify", nullptr, FlagSpec::Switch, &f.verify,
        "check the weights against their hashes first"},
+      {"--device", nullptr, FlagSpec::Count, &f.device, deviceHelp},
+      {"--quiet", "-q", FlagSpec::Switch, &f.quiet, quietHelp},
       {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"}};
   int code;
   if (!parseFlags(argc, argv, "logits", "logits of given tokens", specs,

@@ -50,12 +50,20 @@ Status readText(const char *path, char *to, uint64_t &bytes) {
 void printStatistics(Generator &g) {
   fprintf(stderr,
           "prompt %lld tokens in %.3f s (%.1f tokens/s), answer %lld tokens in "
-          "%.3f s (%.1f tokens/s), %d threads, %llu MiB reserved\n",
+          "%.3f s (%.1f tokens/s), ",
           (long long)g.promptTokens(), g.prefillSeconds(),
           g.promptTokens() / g.prefillSeconds(), (long long)g.generated(),
-          g.decodeSeconds(), g.generated() / g.decodeSeconds(),
-          g.engine.workers().threads(),
-          (unsigned long long)(g.engine.reservedBytes() >> 20));
+          g.decodeSeconds(), g.generated() / g.decodeSeconds());
+  auto mib = [](uint64_t bytes) { return (unsigned long long)(bytes >> 20); };
+  if (g.engine.isOnDevice())
+    fprintf(stderr, "%s, %llu MiB on it, %llu MiB reserved here\n",
+            g.engine.session().device().name,
+            mib(g.engine.session().devicePlan().deviceBytes),
+            mib(g.engine.session().devicePlan().pinnedBytes +
+                g.engine.reservedBytes()));
+  else
+    fprintf(stderr, "%d threads, %llu MiB reserved\n",
+            g.engine.workers().threads(), mib(g.engine.reservedBytes()));
 }
 
 /// Answers `prompt` of `bytes` bytes.
@@ -136,7 +144,9 @@ int runCommand(const dsv4_program &program, int argc, char **argv) {
        "go on behind the end token"},
       {"--context", "-c", FlagSpec::Integer, &f.context, "context in tokens"},
       {"--sequences", nullptr, FlagSpec::Integer, &f.sequences, "state slots"},
-      {"--threads", "-t", FlagSpec::Threads, &f.threads, "worker threads"},
+      {"--threads", "-t", FlagSpec::Threads, &f.threads, threadsHelp},
+      {"--device", nullptr, FlagSpec::Count, &f.device, deviceHelp},
+      {"--quiet", "-q", FlagSpec::Switch, &f.quiet, quietHelp},
       {"--weights", nullptr, FlagSpec::Text, &f.weights, "sidecar file"},
       {"--verify", nullptr, FlagSpec::Switch, &f.verify,
        "check the weights against their hashes first"},

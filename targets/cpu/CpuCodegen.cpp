@@ -100,6 +100,15 @@ static llvm::Error emit(llvm::Module &Module, llvm::TargetMachine &Machine,
   return llvm::Error::success();
 }
 
+llvm::Error setTarget(llvm::Module &Module, const TargetDesc &Target) {
+  auto Machine = makeMachine(Target);
+  if (!Machine)
+    return Machine.takeError();
+  Module.setTargetTriple(llvm::Triple(Target.triple));
+  Module.setDataLayout((*Machine)->createDataLayout());
+  return llvm::Error::success();
+}
+
 llvm::Expected<std::string> emitObject(llvm::Module &Module,
                                        const TargetDesc &Target,
                                        const CodegenDumps &Dumps) {

@@ -38,6 +38,9 @@ llvm::Expected<std::unique_ptr<llvm::Module>>
 translateKernels(mlir::ModuleOp Kernels, const TargetDesc &Target,
                  llvm::LLVMContext &Context, const CodegenDumps &Dumps = {});
 
+/// Gives an empty module the target's triple and data layout.
+llvm::Error setTarget(llvm::Module &Module, const TargetDesc &Target);
+
 /// Optimises `Module` and returns the bytes of a relocatable object file
 /// (position independent).
 llvm::Expected<std::string> emitObject(llvm::Module &Module,

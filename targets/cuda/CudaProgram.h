@@ -18,17 +18,17 @@
 
 namespace dsv4::cuda {
 
-/// The parts of memory of every program, in the order of its table of parts.
-/// Parts behind Logits are optional (demoted weights).
+/// The parts of memory of every program, in the order of its table of parts:
+/// names for dsv4_cuda_program_part. Parts behind them are optional.
 enum ProgramPart : int32_t {
-  WeightsPart,    // device
-  StatePart,      // device; kern's state of one sequence
-  BuffersPart,    // device; kern's buffer arena
-  WorkspacePart,  // device; partial sums, encoded activations, splits
-  StepPart,       // device; dsv4_step and its columns (dsv4_cuda_step_*)
-  HostStepPart,   // pinned; the host writes it, each graph's first node copies
-  HostLogitsPart, // pinned; f32 [outputs, vocab], each graph's last node copies
-  NumProgramParts,
+  WeightsPart = DSV4_CUDA_PART_WEIGHTS,
+  StatePart = DSV4_CUDA_PART_STATE,
+  BuffersPart = DSV4_CUDA_PART_BUFFERS,
+  WorkspacePart = DSV4_CUDA_PART_WORKSPACE,
+  StepPart = DSV4_CUDA_PART_STEP,
+  HostStepPart = DSV4_CUDA_PART_HOST_STEP,
+  HostLogitsPart = DSV4_CUDA_PART_HOST_LOGITS,
+  NumProgramParts = DSV4_CUDA_NUM_PROGRAM_PARTS,
 };
 
 /// An instantiation of a phase body: one kernel of every image.
@@ -74,8 +74,8 @@ struct PartSpec {
 };
 
 struct CudaProgram {
-  std::string target;         // "cuda:sm_90a"
-  int32_t multiprocessors = 0; // that grids were made for
+  std::string target;          // "cuda:sm_90a"
+  int32_t multiprocessors = 0; // that the program needs; 0: any number
   int64_t weightBytes = 0;
   std::vector<KernelSpec> kernels;
   std::vector<PartSpec> parts;

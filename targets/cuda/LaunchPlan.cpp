@@ -92,8 +92,8 @@ private:
 
   /// Neighbours of one launch: the later of both levels is theirs.
   bool sharesLaunch(Operation *phase, int64_t &level) {
-    bool shares = fusion == Fusion::Done && last && isSide(last) &&
-                  isSide(phase);
+    bool shares =
+        fusion == Fusion::Done && last && isSide(last) && isSide(phase);
     // The shared expert's w2 beside the experts'.
     shares |= fusion == Fusion::Planned && last &&
               isa<kern::ExpertLinearOp>(last) && isa<kern::LinearOp>(phase) &&

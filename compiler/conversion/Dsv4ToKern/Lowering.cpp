@@ -97,7 +97,7 @@ Value Lowering::getWeight(Value Weight) {
     Handle = kern::WeightOp::create(Decl, Op.getLoc(), Weight.getType(),
                                     Op.getTensorAttr(), Op.getScaleAttr(),
                                     kern::PackingAttr(), IntegerAttr(),
-                                    IntegerAttr())
+                                    IntegerAttr(), IntegerAttr())
                  .getHandle();
   }
   return Handle;

@@ -44,6 +44,7 @@ def Kern_ItemsRule : Kern_Enum<"ItemsRule", "quantity that items multiply", [
 def Kern_Layout : Kern_Enum<"Layout", "packed layout of a weight", [
   I32EnumAttrCase<"Raw", 0, "raw">,         // as in the checkpoint; i64 as i32
   I32EnumAttrCase<"Tile16", 1, "tile16">,   // 16 output rows in lanes
+  I32EnumAttrCase<"Tile64", 2, "tile64">,   // 64 rows x 128 k, for GPUs
 ]>;
 
 def Kern_RowsOf : Kern_Enum<"RowsOf", "rows that a linear phase computes", [

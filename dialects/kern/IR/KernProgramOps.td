@@ -80,7 +80,9 @@ def Kern_WeightOp : Kern_Op<"weight", [HasParent<"ProgramOp">]> {
     Semantics: the checkpoint tensor `tensor` (and `scale` for FP8 and FP4) in
     the layout `packing` at `offset` of the packed weights. A stack of experts
     is one weight [E, N, K]; its tensor name holds `{e}` where the expert's
-    number goes. `packing`, `offset`, `bytes`: kern-assign-packing.
+    number goes. `packing`, `offset`, `bytes`: kern-assign-packing, or for
+    GPUs cuda-assign-packing, whose `tile64` keeps room for `escapes` tiles per
+    matrix and gives every expert of a stack bytes / E bytes.
     Constraints: C1. fp8 and fp4 have a scale name, others none.
     C2. a rank-3 shape and `{e}` in the names go together.
     Example:
@@ -90,7 +92,7 @@ def Kern_WeightOp : Kern_Op<"weight", [HasParent<"ProgramOp">]> {
   }];
   let arguments = (ins StrAttr:$tensor, OptionalAttr<StrAttr>:$scale,
     OptionalAttr<Kern_PackingAttr>:$packing, OptionalAttr<I64Attr>:$offset,
-    OptionalAttr<I64Attr>:$bytes);
+    OptionalAttr<I64Attr>:$bytes, OptionalAttr<I64Attr>:$escapes);
   let results = (outs Kern_Weight:$handle);
   let assemblyFormat =
     "$tensor (`scale` $scale^)? attr-dict `:` qualified(type($handle))";

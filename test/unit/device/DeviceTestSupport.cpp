@@ -226,9 +226,9 @@ SessionOptions FakeCudaTest::options() {
   SessionOptions o;
   o.context = 1000;
   o.sequences = 2;
-  o.weights = program.weights();
-  o.weightBytes = program.weightBytes();
-  o.upload.chunkBytes = 8192;
+  o.weights.data = program.weights();
+  o.weights.bytes = program.weightBytes();
+  o.weights.upload.chunkBytes = 8192;
   o.library = fakeLibrary;
   return o;
 }

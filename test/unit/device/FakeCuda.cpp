@@ -230,6 +230,20 @@ EXPORT Result cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes,
   return m.push(streamOf(stream), {node});
 }
 
+EXPORT Result cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes,
+                                   Stream stream) {
+  ENTER(cuMemcpyDtoDAsync_v2, true)
+  FakeNode node{"copy on the device"};
+  node.from = from;
+  node.to = to;
+  node.bytes = bytes;
+  if (!m.find(from, bytes, node.name) || !m.find(to, bytes, node.name))
+    return InvalidValue;
+  if (from < to + bytes && to < from + bytes)
+    return m.misused("a copy onto itself");
+  return m.push(streamOf(stream), {node});
+}
+
 EXPORT Result cuMemsetD8Async(Address to, uint8_t value, size_t bytes,
                               Stream stream) {
   ENTER(cuMemsetD8Async, true)
@@ -240,58 +254,6 @@ EXPORT Result cuMemsetD8Async(Address to, uint8_t value, size_t bytes,
   if (bytes == 0 || !m.find(to, bytes, "memset"))
     return m.misused("memset of nothing");
   return m.push(streamOf(stream), {node});
-}
-
-// Streams and events
-
-EXPORT Result cuStreamCreate(Stream *stream, uint32_t flags) {
-  ENTER(cuStreamCreate, true)
-  if (flags != StreamNonBlocking)
-    return m.misused("cuStreamCreate: a stream that waits for the default one");
-  return create(m.streams, stream, new FakeStream);
-}
-
-EXPORT Result cuStreamSynchronize(Stream stream) {
-  ENTER_RELEASE(cuStreamSynchronize) // an error of it leaves nothing running
-  if (!m.has(m.streams, streamOf(stream)))
-    return m.misused("wait for an unknown stream", InvalidHandle);
-  Result result = m.sync(streamOf(stream), streamOf(stream)->queue.size());
-  return failed ? failed : result;
-}
-
-EXPORT Result cuStreamDestroy_v2(Stream stream) {
-  ENTER_RELEASE(cuStreamDestroy_v2)
-  return destroy(m, m.streams, stream, failed, "stream");
-}
-
-EXPORT Result cuEventCreate(Event *event, uint32_t) {
-  ENTER(cuEventCreate, true)
-  return create(m.events, event, new FakeEvent);
-}
-
-EXPORT Result cuEventRecord(Event event, Stream stream) {
-  ENTER(cuEventRecord, true)
-  auto *one = reinterpret_cast<FakeEvent *>(event);
-  if (!m.has(m.events, one) || !m.has(m.streams, streamOf(stream)))
-    return m.misused("record of an unknown event", InvalidHandle);
-  *one = {streamOf(stream), streamOf(stream)->queue.size()};
-  return Success;
-}
-
-EXPORT Result cuEventSynchronize(Event event) {
-  ENTER_RELEASE(cuEventSynchronize)
-  auto *one = reinterpret_cast<FakeEvent *>(event);
-  if (!m.has(m.events, one))
-    return m.misused("wait for an unknown event", InvalidHandle);
-  if (!one->stream)
-    return m.misused("wait for an event that was never recorded", Success);
-  Result result = m.sync(one->stream, one->upTo);
-  return failed ? failed : result;
-}
-
-EXPORT Result cuEventDestroy_v2(Event event) {
-  ENTER_RELEASE(cuEventDestroy_v2)
-  return destroy(m, m.events, event, failed, "event");
 }
 
 // Modules

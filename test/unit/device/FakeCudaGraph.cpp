@@ -41,26 +41,11 @@ EXPORT Result cuGraphAddKernelNode_v2(GraphNode *handle, GraphHandle graph,
                                       const GraphNode *, size_t count,
                                       const KernelNodeParams *p) {
   ENTER(cuGraphAddKernelNode_v2, true)
-  auto *function = reinterpret_cast<FakeFunction *>(p->function);
-  if (!m.has(m.functions, function) || !m.has(m.modules, function->module))
-    return m.misused("launch of an unloaded function", InvalidHandle);
-  if (count || p->extra || !p->params)
+  FakeNode node;
+  if (count)
     return m.misused("kernel node: arguments");
-  uint32_t threads = p->blockX * p->blockY * p->blockZ;
-  if (!p->gridX || !p->gridY || !p->gridZ || !threads ||
-      threads > uint32_t(function->threads))
-    return m.misused("kernel node: grid or block of " + function->name);
-  if (p->gridX > 0x7fffffff || p->gridY > 65535 || p->gridZ > 65535)
-    return m.misused("kernel node: too large a grid for " + function->name);
-  if (p->sharedBytes > uint32_t(function->maxDynamicShared))
-    return m.misused("kernel node: shared memory of " + function->name);
-  FakeNode node{function->name, function};
-  auto *params = static_cast<const uint8_t *>(p->params[0]);
-  node.params.assign(params, params + function->params);
-  node.gridX = p->gridX;
-  node.gridY = p->gridY;
-  node.blockX = p->blockX;
-  node.sharedBytes = p->sharedBytes;
+  if (Result result = m.makeLaunch(*p, node))
+    return result;
   return addNode(m, graph, handle, node);
 }
 

@@ -206,7 +206,8 @@ bool Machine::isPending(Address begin, size_t bytes) const {
     for (size_t i = stream->done; i < stream->queue.size(); ++i) {
       const Operation &operation = stream->queue[i];
       // Kernels may use anything.
-      if (operation.exec || touches(operation.node, begin, bytes))
+      if (operation.exec || operation.node.function ||
+          touches(operation.node, begin, bytes))
         return true;
     }
   return false;
@@ -219,6 +220,30 @@ static void spoil(Machine &m, const FakeNode &node, const char *who) {
     return;
   if (m.addressOf(m.find(node.to, node.bytes, who), node.bytes))
     memset(m.find(node.to, node.bytes, who), 0xdd, node.bytes);
+}
+
+Result Machine::makeLaunch(const KernelNodeParams &p, FakeNode &node) {
+  auto *function = reinterpret_cast<FakeFunction *>(p.function);
+  if (!has(functions, function) || !has(modules, function->module))
+    return misused("launch of an unloaded function", InvalidHandle);
+  if (p.extra || !p.params)
+    return misused("launch: arguments");
+  uint32_t threads = p.blockX * p.blockY * p.blockZ;
+  if (!p.gridX || !p.gridY || !p.gridZ || !threads ||
+      threads > uint32_t(function->threads))
+    return misused("launch: grid or block of " + function->name);
+  if (p.gridX > 0x7fffffff || p.gridY > 65535 || p.gridZ > 65535)
+    return misused("launch: too large a grid for " + function->name);
+  if (p.sharedBytes > uint32_t(function->maxDynamicShared))
+    return misused("launch: shared memory of " + function->name);
+  node = {function->name, function};
+  auto *params = static_cast<const uint8_t *>(p.params[0]);
+  node.params.assign(params, params + function->params);
+  node.gridX = p.gridX;
+  node.gridY = p.gridY;
+  node.blockX = p.blockX;
+  node.sharedBytes = p.sharedBytes;
+  return Success;
 }
 
 Result Machine::push(FakeStream *stream, Operation operation) {
@@ -245,8 +270,9 @@ Result Machine::runOperation(Operation &operation) {
     std::vector<Range> seen;
     if (operation.exec)
       runExec(*operation.exec);
-    else
-      runNode(operation.node, true, seen);
+    for (bool isAfter : {false, true})
+      if (!operation.exec)
+        runNode(operation.node, isAfter, seen);
   } catch (const Fault &fault) {
     return fault.result;
   }

@@ -44,7 +44,7 @@ struct FakeFunction {
 
 /// A node of a graph, or an operation of a stream.
 struct FakeNode {
-  std::string name;
+  std::string name = {};
   FakeFunction *function = nullptr; // null: a copy or a memset
   std::vector<uint8_t> params = {};
   uint32_t gridX = 0, gridY = 0, blockX = 0, sharedBytes = 0;
@@ -81,6 +81,7 @@ struct FakeStream {
 struct FakeEvent {
   FakeStream *stream = nullptr;
   size_t upTo = 0; // operations of the stream
+  bool isTimed = false;
 };
 
 /// The kernel has failed: thrown through the function that plays it.
@@ -118,6 +119,8 @@ public:
   uint8_t *find(Address address, size_t bytes, const std::string &who);
   /// Memory of a mapped file.
   bool isReadOnly(Address address) const;
+  /// Checks a launch and makes a node of it.
+  Result makeLaunch(const KernelNodeParams &p, FakeNode &node);
   Result push(FakeStream *stream, Operation operation);
   Result sync(FakeStream *stream, size_t upTo);
   void runExec(FakeExec &exec);

@@ -64,7 +64,7 @@ TEST_F(SessionTest, EveryByteOfTheWeightsArrives) {
   dsv4_cuda_program root = program.root();
   for (uint64_t chunk : {uint64_t(1000), uint64_t(8192), stagingBytes}) {
     SessionOptions o = options();
-    o.upload.chunkBytes = chunk;
+    o.weights.upload.chunkBytes = chunk;
     Session session;
     ASSERT_TRUE(session.open(root, o).isOk());
     ASSERT_TRUE(session.run(0).isOk());
@@ -201,8 +201,8 @@ TEST_F(SessionTest, ProgressReachesTheEnd) {
   } seen;
   dsv4_cuda_program root = program.root();
   SessionOptions o = options();
-  o.upload.context = &seen;
-  o.upload.progress = [](void *context, uint64_t done, uint64_t all) {
+  o.weights.upload.context = &seen;
+  o.weights.upload.progress = [](void *context, uint64_t done, uint64_t all) {
     static_cast<Seen *>(context)->done.push_back(done);
     static_cast<Seen *>(context)->all = all;
   };
@@ -237,8 +237,8 @@ TEST_F(SessionTest, InterruptedBetweenChunksNothingStays) {
     int left = after;
     dsv4_cuda_program root = program.root();
     SessionOptions o = options();
-    o.upload.context = &left;
-    o.upload.isStopped = [](void *context) {
+    o.weights.upload.context = &left;
+    o.weights.upload.isStopped = [](void *context) {
       return (*static_cast<int *>(context))-- == 0;
     };
     Session session;
@@ -336,7 +336,7 @@ TEST_F(SessionTest, TablesAreCheckedFirst) {
 TEST_F(SessionTest, WeightsThatAreTooShortAreRefused) {
   dsv4_cuda_program root = program.root();
   SessionOptions o = options();
-  o.weightBytes -= 1;
+  o.weights.bytes -= 1;
   Session session;
   expectError(session.open(root, o), Code::Corrupt,
               {"expected 60000 bytes of weights, found 59999"});

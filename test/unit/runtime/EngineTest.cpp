@@ -7,18 +7,15 @@
 
 #include "runtime/core/engine.h"
 #include "FakeProgram.h"
+#include "SidecarSupport.h"
 #include "runtime/base/cpu_features.h"
-#include "runtime/base/hash.h"
-#include "runtime/core/payload_format.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstddef>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -85,7 +82,7 @@ TEST_P(EngineThreads, LogitsForAnyChunk) {
   Engine engine;
   ASSERT_TRUE(engine.open(fake::program(), withThreads(GetParam())).isOk());
   for (int64_t chunk : {1, 7, 31, 32}) {
-    engine.reset(0);
+    ASSERT_TRUE(engine.reset(0).isOk());
     EXPECT_EQ(feedAll(engine, 0, tokens, chunk), expected) << chunk;
     EXPECT_EQ(engine.length(0), 270);
   }
@@ -121,7 +118,7 @@ TEST(Engine, SlotsAreIndependent) {
   }
   EXPECT_EQ(first, expectedRows(a));
   EXPECT_EQ(second, expectedRows(b));
-  engine.reset(1);
+  ASSERT_TRUE(engine.reset(1).isOk());
   EXPECT_EQ(engine.length(0), 60);
   EXPECT_EQ(feedAll(engine, 1, a, 32), first);
   engine.close();
@@ -323,52 +320,13 @@ TEST(Engine, DefaultContextShrinksToWhatFits) {
   engine.close();
 }
 
-/// A weights file as compiler/link writes it, of two chunks.
-std::string writeSidecar(const dsv4_program &program) {
-  std::string payload(static_cast<size_t>(program.limits.weight_bytes), 'w');
-  dsv4_sidecar_header header = {};
-  header.magic = DSV4_SIDECAR_MAGIC;
-  header.version = DSV4_PAYLOAD_VERSION;
-  header.abi_version = DSV4_ABI_VERSION;
-  header.payload_offset = DSV4_PAYLOAD_ALIGN;
-  header.payload_bytes = payload.size();
-  header.file_bytes =
-      DSV4_PAYLOAD_ALIGN + payload.size() + 16 + sizeof(dsv4_payload_footer);
-  memcpy(header.payload_sha256, program.weights_hash, 32);
-  header.header_hash =
-      xxh64(&header, offsetof(dsv4_sidecar_header, header_hash));
-  uint64_t hashes[2] = {xxh64(payload.data(), DSV4_CHUNK_BYTES),
-                        xxh64(payload.data() + DSV4_CHUNK_BYTES,
-                              payload.size() - DSV4_CHUNK_BYTES)};
-  dsv4_payload_footer footer = {};
-  footer.magic = DSV4_FOOTER_MAGIC;
-  footer.version = DSV4_PAYLOAD_VERSION;
-  footer.abi_version = DSV4_ABI_VERSION;
-  footer.payload_bytes = payload.size();
-  footer.chunk_bytes = DSV4_CHUNK_BYTES;
-  footer.num_chunks = 2;
-  footer.table_offset = payload.size();
-  footer.table_hash = xxh64(hashes, 16);
-  memcpy(footer.payload_sha256, program.weights_hash, 32);
-  footer.footer_hash =
-      xxh64(&footer, offsetof(dsv4_payload_footer, footer_hash));
-  std::string path = std::string(DSV4_BINARY_DIR) + "/test/unit/engine.weights";
-  std::filesystem::create_directories(std::string(DSV4_BINARY_DIR) +
-                                      "/test/unit");
-  std::ofstream out(path, std::ios::binary);
-  std::string head(DSV4_PAYLOAD_ALIGN, '\0');
-  memcpy(head.data(), &header, sizeof(header));
-  out << head << payload;
-  out.write(reinterpret_cast<char *>(hashes), 16);
-  out.write(reinterpret_cast<char *>(&footer), sizeof(footer));
-  return path;
-}
-
 TEST(Engine, ChecksASidecarBeforeUse) {
   dsv4_program program = fake::program();
   program.weights_mode = 1;
   program.limits.weight_bytes = DSV4_CHUNK_BYTES + 4096;
-  std::string path = writeSidecar(program);
+  // Two chunks.
+  std::string path = fake::writeSidecar(
+      program, std::string(DSV4_CHUNK_BYTES + 4096, 'w'), "engine.weights");
   for (int threads : {1, 3}) {
     EngineOptions options = withThreads(threads);
     options.weightsPath = path.c_str();

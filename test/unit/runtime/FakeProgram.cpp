@@ -6,6 +6,10 @@
 
 #include "FakeProgram.h"
 
+#ifdef FAKE_CUDA // the executable's root is for a GPU
+#include "FakeCudaProgram.h"
+#endif
+
 namespace fake {
 namespace {
 
@@ -149,6 +153,16 @@ constexpr char answers[] =
     R"({"margins":[0.75],"name":"huge","output_ids":[1e300],)"
     R"("prompt_ids":[1,2,3]}]})";
 
+#ifdef FAKE_CUDA
+constexpr const char *target = "cuda:sm_90a";
+constexpr int64_t weightBytes = cudaWeightBytes;
+constexpr int32_t weightsMode = 1;
+#else
+constexpr const char *target = "cpu:fake";
+constexpr int64_t weightBytes = 0;
+constexpr int32_t weightsMode = 0;
+#endif
+
 } // namespace
 
 float expectedLogit(const int32_t *tokens, int64_t count, int64_t entry) {
@@ -164,7 +178,7 @@ extern "C" const dsv4_program dsv4_program_root = {
     DSV4_PROGRAM_MAGIC,
     DSV4_ABI_VERSION,
     0,
-    "cpu:fake",
+    fake::target,
     "fake model for tests",
     "{}",
     "",
@@ -177,7 +191,7 @@ extern "C" const dsv4_program dsv4_program_root = {
       fake::scoresPerBlock},
      {fake::stateFixed, DSV4_CONTEXT_BLOCK * 4},
      {64, 0},
-     0,
+     fake::weightBytes,
      1},
     fake::phases,
     6,
@@ -188,7 +202,7 @@ extern "C" const dsv4_program dsv4_program_root = {
     nullptr,
     0,
     12,
-    0,
+    fake::weightsMode,
     {nullptr, 0},
     {fake::answers, sizeof(fake::answers) - 1},
     {1, 2, 3},
@@ -200,6 +214,11 @@ extern "C" const dsv4_program dsv4_program_root = {
     0,
     nullptr,
     0,
+#ifdef FAKE_CUDA
+    &fake::cudaProgram,
+#else
+    nullptr,
+#endif
 };
 
 const dsv4_program &fake::program() { return dsv4_program_root; }

@@ -28,7 +28,7 @@ protected:
       tokens.push_back((i * 29 + 7) % fake::vocab);
     ASSERT_TRUE(engine.prefill(0, tokens.data(), 50).isOk());
     snapshot.resize(engine.snapshotBytes());
-    engine.save(0, snapshot.data());
+    ASSERT_TRUE(engine.save(0, snapshot.data()).isOk());
   }
   void TearDown() override { engine.close(); }
 
@@ -51,7 +51,7 @@ protected:
 };
 
 TEST_F(SnapshotTest, GoesOnInAnotherSlot) {
-  engine.reset(0);
+  ASSERT_TRUE(engine.reset(0).isOk());
   ASSERT_TRUE(engine.restore(1, snapshot.data(), snapshot.size()).isOk());
   expectContinuation(1);
 }
@@ -63,12 +63,12 @@ TEST_F(SnapshotTest, GoesOnInTheSameSlot) {
 }
 
 TEST_F(SnapshotTest, SameTokensSameBytes) {
-  engine.reset(0);
+  ASSERT_TRUE(engine.reset(0).isOk());
   ASSERT_TRUE(engine.prefill(0, tokens.data() + 3, 80).isOk());
-  engine.reset(0);
+  ASSERT_TRUE(engine.reset(0).isOk());
   ASSERT_TRUE(engine.prefill(0, tokens.data(), 50).isOk());
   std::vector<char> again(snapshot.size());
-  engine.save(0, again.data());
+  ASSERT_TRUE(engine.save(0, again.data()).isOk());
   EXPECT_EQ(again, snapshot);
 }
 

@@ -58,7 +58,7 @@ public:
       : p(p), shared(dynamicShared()) {}
 
   DSV4_DEVICE void run() {
-    i64 items = p.numTokens * Plan::HeadGroups * C::MaxSplits;
+    i64 items = tokensOfTurn(p) * Plan::HeadGroups * C::MaxSplits;
     for (i64 item = blockIdX(); item < items; item += gridDimX()) {
       split = int(item % C::MaxSplits);
       firstHead = int(item / C::MaxSplits % Plan::HeadGroups) * C::HeadTile;
@@ -371,8 +371,8 @@ template <class C> DSV4_DEVICE void attendCombine(const AttendParams &p) {
   static_assert(C::MaxSplits <= 32, "a lane per split");
   gridDepWait();
   gridDepLaunch();
-  i64 warps = blockDimX() / 32;
-  for (i64 item = blockIdX() * warps + warpId(); item < p.numTokens * C::Heads;
+  i64 warps = blockDimX() / 32, items = tokensOfTurn(p) * C::Heads;
+  for (i64 item = blockIdX() * warps + warpId(); item < items;
        item += gridDimX() * warps)
     combineHead<C>(p, item / C::Heads, int(item % C::Heads));
 }

@@ -26,13 +26,21 @@ struct AttendParams {
   Global<const u8> window, entries; // entries, ids: as C says
   Global<const i32> ids;
   Global<u16> headsOut;
-  /// Scratch for `numTokens` tokens from row `firstToken` of the step on:
+  /// Scratch for `numTokens` tokens from row `firstToken` of the step on, of
+  /// which a small step has fewer or none:
   /// [token][split][head][dim] sums and [token][split][head] of (largest,
   /// denominator). Steps of many tokens go through it in turns; where they are
   /// cut moves no bit.
   Global<float> sums, stats;
   i64 firstToken, numTokens;
 };
+
+/// Tokens of this step in the turn.
+DSV4_DEVICE i64 tokensOfTurn(const AttendParams &p) {
+  i64 left = StepView(p.step).tokens() - p.firstToken;
+  left = left < 0 ? 0 : left;
+  return left < p.numTokens ? left : p.numTokens;
+}
 
 template <class C> struct AttendRows {
   /// Rows that are multiplied together: the groups of R4's denominators. Two

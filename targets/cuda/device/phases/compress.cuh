@@ -22,7 +22,7 @@ struct CompressParams {
   Global<const u16> norm;
   Global<const u8> carry;
   Global<u8> entries;
-  Global<const float> freqs; // the op's attribute
+  RopeFreqs freqs;
 };
 
 /// The slots that an entry pools, which end at the row `token`.
@@ -59,10 +59,10 @@ template <class C> struct CompressSlots {
 
 /// The sine or cosine of a pair at one position.
 struct PositionTurn {
-  Global<const float> freqs;
+  const RopeFreqs &freqs;
   int position;
   DSV4_DEVICE float operator()(int k) const {
-    num::CosSin turn = num::cosSin(float(position) * freqs[k / 2]);
+    num::CosSin turn = num::cosSin(float(position) * freqs.of[k / 2]);
     return k % 2 ? turn.sin : turn.cos;
   }
 };

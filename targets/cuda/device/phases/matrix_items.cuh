@@ -143,8 +143,9 @@ private:
 struct ExpertLinearParams {
   Global<const i64> rows;  // &step->tokens
   Global<const i32> lists; // of kern.dispatch
-  Global<const i64> begin; // [experts] where an expert begins in w, per job
-                           // one after another: [job][expert]
+  Global<const i64> begin; // [job][expert] where an expert begins in w; null:
+                           // one after another, `stride` bytes apart
+  i64 stride[2];           // per job
   u32 experts, expertsPerToken;
   u32 slotRows; // x has a row per slot, not per token
   u32 numJobs;  // w, and w_other
@@ -171,8 +172,7 @@ public:
       u32 tiles = ceilDiv(rows, C::columns);
       if (inExpert(item, tiles)) {
         u32 expert = u32(i32(p.lists[1 + i64(number)]));
-        item.w =
-            p.jobs[item.job].w + p.begin[i64(item.job) * p.experts + expert];
+        item.w = p.jobs[item.job].w + beginOf(item.job, expert);
         item.columns =
             rows - item.row < C::columns ? rows - item.row : C::columns;
         item.list = p.lists + (2 + 2 * i64(p.experts) + begin);
@@ -194,6 +194,10 @@ public:
   }
 
 private:
+  DSV4_DEVICE i64 beginOf(u32 job, u32 expert) const {
+    return p.begin.raw() ? i64(p.begin[i64(job) * p.experts + expert])
+                         : i64(expert) * p.stride[job];
+  }
   DSV4_DEVICE bool inExpert(MatrixItem &item, u32 tiles) {
     for (u32 job = 0; job < p.numJobs; ++job) {
       u32 parts = C::partials ? p.jobs[job].split : 1;

@@ -90,7 +90,7 @@ template <class C> DSV4_DEVICE void storeKv(const StoreKvParams &p) {
 struct RopeTableParams {
   const dsv4_step *step;
   Global<float> tab;
-  Global<const float> freqs; // the op's attribute
+  RopeFreqs freqs;
 };
 
 /// Items: tokens; a thread takes a pair.
@@ -101,7 +101,7 @@ template <class C> DSV4_DEVICE void ropeTable(const RopeTableParams &p) {
   i64 pairs = step.tokens() * C::Freqs;
   for (i64 i = i64(blockIdX()) * blockDimX() + threadIdX(); i < pairs;
        i += i64(gridDimX()) * blockDimX()) {
-    float angle = float(step.position(i / C::Freqs)) * p.freqs[i % C::Freqs];
+    float angle = float(step.position(i / C::Freqs)) * p.freqs.of[i % C::Freqs];
     num::CosSin turn = num::cosSin(angle);
     p.tab.template setVec<2>(2 * i, Vec<float, 2>{{turn.cos, turn.sin}});
   }

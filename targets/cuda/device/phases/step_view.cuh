@@ -38,6 +38,14 @@ private:
   const dsv4_step *s;
 };
 
+/// Frequencies of the rotary pairs, by value: an attribute of the phase and no
+/// operand. Kernels take their parameters as __grid_constant__, so that these
+/// are read where they are.
+struct RopeFreqs {
+  static constexpr int Most = 64;
+  float of[Most];
+};
+
 /// Calls body(item, exists) with an item for each half warp of the block; lanes
 /// without one take part, because warp functions need all of them.
 template <class Body>

@@ -1,0 +1,68 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// CPUs: kernels through LLVM; and the choice between backends.
+
+#include "compiler/driver/Backend.h"
+
+using llvm::Error;
+using llvm::Expected;
+using llvm::StringRef;
+
+namespace dsv4 {
+namespace {
+
+class CpuBackend : public Backend {
+public:
+  explicit CpuBackend(TargetDesc Desc) : Target(std::move(Desc)) {
+    targetName = Target.name;
+  }
+
+  Error configure(const CompileOptions &O) override {
+    for (const std::string &Config : O.configs)
+      if (Error E = setTuning(Flags, Config))
+        return E;
+    if (O.profile.empty())
+      return Error::success();
+    Expected<TuningProfile> Read = readProfile(O.profile);
+    if (!Read)
+      return Read.takeError();
+    Profile = Read->tuning;
+    return Error::success();
+  }
+
+  std::vector<ConfigLine> configs() const override {
+    return configLines(Target, Flags, Profile);
+  }
+
+  void prepare(PipelineOptions &) const override {}
+
+  Expected<std::string> emit(kern::ProgramOp Program, ProgramFacts &Facts,
+                             std::string &Remark) override {
+    Facts.target = Target;
+    Facts.tuning = mergeTuning(Flags, Profile);
+    Remark = Target.name;
+    return emitProgram(Program, Facts);
+  }
+
+private:
+  TargetDesc Target;
+  Tuning Flags, Profile;
+};
+
+} // namespace
+
+std::unique_ptr<Backend> makeCpuBackend(TargetDesc Target) {
+  return std::make_unique<CpuBackend>(std::move(Target));
+}
+
+Expected<std::unique_ptr<Backend>> makeBackend(StringRef Target) {
+  if (Target.consume_front("cuda:"))
+    return makeCudaBackend(Target);
+  Expected<TargetDesc> Found = findTarget(Target);
+  if (!Found)
+    return Found.takeError();
+  return makeCpuBackend(std::move(*Found));
+}
+
+} // namespace dsv4

@@ -1,0 +1,183 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// NVIDIA GPUs: phases become launches (targets/cuda/lower), NVRTC compiles
+// their kernels, gates read the cubin, and tables and code go into the object.
+
+#include "compiler/driver/Backend.h"
+
+#include "compiler/driver/CudaDumps.h"
+#include "compiler/link/CudaProgramEmitter.h"
+#include "targets/cuda/DeviceSources.h"
+#include "targets/cuda/lower/LowerProgram.h"
+#include "targets/cuda/toolchain/CubinGates.h"
+#include "targets/cuda/toolchain/KernelCache.h"
+#include "llvm/ADT/StringExtras.h"
+
+using llvm::Error;
+using llvm::Expected;
+using llvm::StringRef;
+
+namespace dsv4 {
+namespace {
+
+/// Left free for the driver: its context, code, graphs and local memory.
+constexpr int64_t DriverBytes = int64_t(512) << 20;
+
+class CudaBackend : public Backend {
+public:
+  CudaBackend(const cuda::CudaTarget &Target, cuda::NvrtcCompiler Compiler)
+      : Target(Target), Compiler(std::move(Compiler)) {
+    targetName = std::string("cuda:") + Target.name;
+  }
+
+  Error configure(const CompileOptions &O) override {
+    if (!O.configs.empty() || !O.profile.empty())
+      return llvm::createStringError(
+          "--config and --profile choose tiles of CPU kernels; " + targetName +
+          " has none of them");
+    Lower.multiprocessors = O.multiprocessors;
+    return Error::success();
+  }
+
+  std::vector<ConfigLine> configs() const override {
+    return {{"multiprocessors", std::to_string(Lower.multiprocessors),
+             Lower.multiprocessors == CompileOptions().multiprocessors
+                 ? "heuristic"
+                 : "flag"},
+            {"nvrtc", Compiler.version(), Compiler.foundIn()}};
+  }
+
+  void prepare(PipelineOptions &P) const override { P.forCuda = true; }
+  bool readsScales() const override { return true; }
+
+  Expected<std::string> emit(kern::ProgramOp Program, ProgramFacts &Facts,
+                             std::string &Remark) override;
+
+private:
+  Expected<cuda::CompileResult> compile(const cuda::CudaProgram &Program,
+                                        bool &WasCached) const;
+  Error addImages(const cuda::CompileResult &Code, CudaHalf &Half) const;
+  Error addCosts(const cuda::Cubin &Cubin, CudaHalf &Half) const;
+
+  const cuda::CudaTarget &Target;
+  cuda::NvrtcCompiler Compiler;
+  cuda::LowerOptions Lower;
+};
+
+/// Code of an "a" architecture runs there alone; of the others PTX goes along.
+bool isSpecific(const cuda::CudaTarget &Target) {
+  return StringRef(Target.name).ends_with("a");
+}
+
+Expected<cuda::CompileResult>
+CudaBackend::compile(const cuda::CudaProgram &Program, bool &WasCached) const {
+  cuda::CompileRequest Request;
+  Request.source = Program.source();
+  Request.arch = Target.name;
+  Request.wantPtx = !isSpecific(Target);
+  cuda::addDeviceHeaders(Request);
+  cuda::KernelCache Cache({});
+  auto Result = Cache.compile(Compiler, Request);
+  WasCached = Cache.counts().hits > 0;
+  return Result;
+}
+
+Error CudaBackend::addImages(const cuda::CompileResult &Code,
+                             CudaHalf &Half) const {
+  int32_t Arch = 10 * Target.major + Target.minor;
+  int32_t Driver = 1000 * Compiler.major();
+  Half.images.push_back(
+      {DSV4_CUDA_CUBIN, Arch, isSpecific(Target), Driver, Code.cubin});
+  if (!Code.ptx.empty())
+    Half.images.push_back({DSV4_CUDA_PTX, Arch, false, Driver, Code.ptx});
+  return Error::success();
+}
+
+/// Registers and local memory of every kernel; refuses what spills or does not
+/// fit an SM.
+Error CudaBackend::addCosts(const cuda::Cubin &Cubin, CudaHalf &Half) const {
+  for (const cuda::KernelSpec &Kernel : Half.program.kernels) {
+    const cuda::CubinFunction *Function = Cubin.find(Kernel.symbol);
+    if (!Function)
+      return llvm::createStringError("the cubin lacks kernel " +
+                                     Kernel.symbol);
+    cuda::KernelLimits Limits;
+    Limits.dynamicShared = uint32_t(Kernel.sharedBytes);
+    Limits.threads = uint32_t(Kernel.threads);
+    std::vector<std::string> Broken =
+        cuda::violations(*Function, Target, Limits);
+    if (!Broken.empty())
+      return llvm::createStringError("kernel " + Kernel.symbol + " for " +
+                                     Target.name + ": " + Broken.front());
+    Half.costs[Kernel.symbol] = {int32_t(Function->registers),
+                                 int32_t(Function->stackBytes)};
+  }
+  return Error::success();
+}
+
+Expected<std::string> CudaBackend::emit(kern::ProgramOp Program,
+                                        ProgramFacts &Facts,
+                                        std::string &Remark) {
+  // The host's part of the object is data; any CPU reads it.
+  Expected<TargetDesc> Host = findTarget("cpu:x86-64-v3");
+  if (!Host)
+    return Host.takeError();
+  Facts.target = *Host;
+  Facts.target.name = targetName;
+  Facts.target.cpuFeatures = 0;
+  CudaHalf Half;
+  auto Lowered = cuda::lowerProgram(Program, Target, Lower);
+  if (!Lowered)
+    return Lowered.takeError();
+  Half.program = std::move(*Lowered);
+  Half.driverBytes = DriverBytes;
+  bool WasCached = false;
+  auto Code = compile(Half.program, WasCached);
+  if (!Code)
+    return Code.takeError();
+  auto Cubin = cuda::readCubin(Code->cubin);
+  if (!Cubin)
+    return Cubin.takeError();
+  cuda::addLog(*Cubin, Code->resources);
+  if (!Facts.dumpFolder.empty())
+    if (Error E =
+            dumpCuda(Half.program, *Cubin, Code->cubin, Facts.dumpFolder))
+      return std::move(E);
+  if (Error E = addImages(*Code, Half))
+    return std::move(E);
+  if (Error E = addCosts(*Cubin, Half))
+    return std::move(E);
+  Remark = targetName + ", " + std::to_string(Half.program.kernels.size()) +
+           " kernels" + (WasCached ? " from the cache" : "");
+  return emitCudaProgram(Program, Facts, Half);
+}
+
+} // namespace
+
+Expected<std::unique_ptr<Backend>> makeCudaBackend(StringRef Architecture) {
+  auto Target = cuda::findCudaTarget(Architecture);
+  if (!Target)
+    return Target.takeError();
+  auto Compiler = cuda::NvrtcCompiler::load();
+  if (!Compiler)
+    return Compiler.takeError();
+  if (Error E = Compiler->supports(**Target))
+    return std::move(E);
+  return std::make_unique<CudaBackend>(**Target, std::move(*Compiler));
+}
+
+void listCudaTargets(llvm::raw_ostream &Out) {
+  auto Compiler = cuda::NvrtcCompiler::load();
+  if (Compiler)
+    Out << "kernels for GPUs by NVRTC " << Compiler->version() << " ("
+        << Compiler->path() << ")\n";
+  else
+    Out << "no GPU targets here: " << llvm::toString(Compiler.takeError())
+        << "\n";
+  for (const cuda::CudaTarget &T : cuda::cudaTargets())
+    Out << "  " << llvm::left_justify(std::string("cuda:") + T.name, 24)
+        << T.what << "\n";
+}
+
+} // namespace dsv4

@@ -1,0 +1,312 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Matrix products: device/phases/linear.cuh. Rows of BF16 become blocks of E4M3
+// first where weights are FP8 or FP4, and parts of K are added by a launch of
+// their own in steps of few rows. What fixes the order of sums, the split, is
+// chosen from weights alone and is the same in every graph.
+
+#include "targets/cuda/lower/Phases.h"
+
+#include "targets/cuda/LinearPlan.h"
+#include "targets/cuda/device/phases/reduce.cuh"
+#include "targets/cuda/lower/AssignPacking.h"
+
+#include "llvm/ADT/MapVector.h"
+
+namespace dsv4::cuda {
+
+using kern::ceilDiv;
+using mlir::Value;
+
+namespace {
+
+/// One product of a phase: operands, and what the host knows of its weights.
+struct Product {
+  Value x, w, y;
+  int64_t groups = 1;
+  std::optional<MatrixLayout> layout;
+  int64_t escapes = 0; // room for them, per matrix
+
+  bool isEncoded() const { return layout->format() != TileFormat::Bf16; }
+  qfmt::WeightType type() const {
+    return llvm::cast<qfmt::WeightType>(w.getType());
+  }
+};
+
+/// The config of a matrix kernel (matrix_ring.cuh) and its sizes.
+struct MatrixConfig {
+  uint32_t formats = 0; // bits of WeightFormat
+  bool escapes = false, partials = false;
+  int64_t columns = 8, groups = 1, stageBytes = 0, weightStages = 0,
+          xStages = 0;
+
+  bool has(TileFormat format) const { return formats >> int(format) & 1; }
+  int64_t sharedBytes() const;
+  int64_t threads() const { return groups * 128 + 128; }
+};
+
+/// As MatrixPlan counts; the device's compiler compares.
+int64_t MatrixConfig::sharedBytes() const {
+  int64_t stage = 0;
+  for (auto [format, tile] :
+       {std::pair(TileFormat::Fp4, int64_t(Fp4TileBytes)),
+        std::pair(TileFormat::Fp8, int64_t(Fp8TileBytes)),
+        std::pair(TileFormat::Bf16, int64_t(Bf16TileBytes))})
+    if (has(format))
+      stage =
+          std::max(stage, std::max<int64_t>(1, stageBytes / (groups * tile)) *
+                              groups * tile);
+  int64_t x = 64 * (has(TileFormat::Bf16) ? 256 : 128);
+  return 1024 + xStages * (64 * 16 + x) + weightStages * stage;
+}
+
+/// Candidates in order of preference: deeper rings first, then single strips.
+/// Legal is what fits the target's shared memory.
+MatrixConfig chooseConfig(const ProgramBuilder &b,
+                          llvm::ArrayRef<Product> products) {
+  MatrixConfig c;
+  for (const Product &p : products) {
+    c.formats |= 1u << int(p.layout->format());
+    c.escapes |= p.escapes > 0;
+  }
+  bool hasBf16 = c.has(TileFormat::Bf16);
+  c.partials = b.isDecode();
+  // Registers of sums: 64 columns leave none for BF16's operands.
+  int64_t most = hasBf16 || c.escapes ? 32 : 64;
+  while (c.columns < most && c.columns < b.tokens)
+    c.columns *= 2;
+  for (int64_t groups : {c.columns > 8 ? 2 : 1, 1})
+    for (int64_t stages : {6, 4, 3, 2}) {
+      c.groups = groups;
+      // FP4 alone for decode: the loop over a stage's tiles is unrolled, and
+      // four cost the fewest instructions (docs/cuda-phases.md).
+      bool fours = c.columns == 8 && c.formats == 1u << int(TileFormat::Fp4);
+      c.stageBytes = groups * (hasBf16 ? Bf16TileBytes
+                               : fours ? Fp4TileBytes * 4
+                                       : Fp4TileBytes * 2);
+      c.weightStages = stages;
+      c.xStages = hasBf16 ? 3 : c.columns == 8 ? 3 : 4;
+      // Two blocks of decode share an SM, so that one's ring is full while the
+      // other waits.
+      int64_t room = c.columns == 8
+                         ? b.target.sharedPerSm / 2 - b.target.reservedShared
+                         : b.target.sharedPerBlock;
+      if (c.sharedBytes() <= std::min<int64_t>(room, b.target.sharedPerBlock))
+        return c;
+    }
+  return c;
+}
+
+void addConfig(const ProgramBuilder &b, const MatrixConfig &c,
+               KernelChoice &k) {
+  const char *mma = b.target.has(FeatureWgmma)    ? "MmaKind::Wgmma"
+                    : b.target.has(FeatureFp8Mma) ? "MmaKind::E4M3"
+                                                  : "MmaKind::F16";
+  k.config.other("MmaKind", "mma", mma)
+      .boolean("bulk", b.target.has(FeatureBulkCopy))
+      .integer("formats", c.formats)
+      .boolean("escapes", c.escapes)
+      .boolean("partials", c.partials)
+      .integer("columns", c.columns)
+      .integer("groups", c.groups)
+      .integer("weightStages", c.weightStages)
+      .integer("stageBytes", c.stageBytes)
+      .integer("xStages", c.xStages);
+  k.threads = int32_t(c.threads());
+  k.sharedBytes = int32_t(c.sharedBytes());
+  k.check =
+      "MatrixPlan<{C}>::threads == " + std::to_string(k.threads) +
+      " && MatrixPlan<{C}>::sharedBytes == " + std::to_string(k.sharedBytes);
+}
+
+/// What the launches of one phase share.
+class MatrixPhase {
+public:
+  MatrixPhase(ProgramBuilder &b, bool ofOutputs, int64_t copies)
+      : b(b), ofOutputs(ofOutputs), copies(copies) {}
+
+  bool add(Value x, Value w, Value y, int64_t groups);
+  /// False: something is wrong and has been said.
+  bool plan();
+  /// Sets job `i`. `rows`: most rows of y.
+  template <class P> void setJob(Launch<P> &l, size_t i, int64_t rows);
+  /// Parts of K that were left to a launch behind.
+  template <class P>
+  void reduce(const Launch<P> &l, const char *params, int64_t rowsPer,
+              int64_t rows);
+  int64_t items(int64_t rows) const;
+
+  MatrixConfig config;
+  std::vector<Product> products;
+  int64_t split = 1;
+  int64_t rowCount() const { return ofOutputs ? b.outputs : b.tokens; }
+
+private:
+  Place encoded(const Product &p);
+
+  ProgramBuilder &b;
+  bool ofOutputs;
+  int64_t copies;                       // of a matrix in a step of one token
+  llvm::MapVector<Value, Place> blocks; // of x, encoded in this phase
+};
+
+bool MatrixPhase::add(Value x, Value w, Value y, int64_t groups) {
+  Product p{x, w, y, groups, std::nullopt, 0};
+  auto layout = layoutOf(p.type());
+  if (!layout) {
+    b.fail(llvm::toString(layout.takeError()));
+    return false;
+  }
+  p.layout = *layout;
+  p.escapes =
+      int64_t(w.getDefiningOp<kern::WeightOp>().getEscapes().value_or(0));
+  products.push_back(p);
+  return true;
+}
+
+bool MatrixPhase::plan() {
+  std::vector<PhaseMatrix> matrices;
+  for (const Product &p : products)
+    matrices.push_back({*p.layout, copies, p.groups, 1});
+  llvm::Expected<int64_t> chosen =
+      chooseSplit(matrices, unsigned(b.multiprocessors), 1, 16);
+  if (!chosen) {
+    b.fail(llvm::toString(chosen.takeError()));
+    return false;
+  }
+  split = *chosen;
+  config = chooseConfig(b, products);
+  return true;
+}
+
+/// x as blocks of E4M3 in the workspace: once per phase.
+Place MatrixPhase::encoded(const Product &p) {
+  auto [found, isNew] = blocks.try_emplace(p.x);
+  if (!isNew)
+    return found->second;
+  auto type = llvm::cast<kern::BufferType>(p.x.getType());
+  bool ofSlots = type.getPer() == kern::Per::Slot;
+  int64_t rowsPer = ofSlots ? b.expertsPerToken() : 1;
+  int64_t items = rowCount() * rowsPer * (type.getFixed() / TileK);
+  Place place = b.workspace(items * ActivationBytes);
+  found->second = place;
+  KernelChoice k{"encode", "activations.cuh", "EncodeParams",
+                 "encodeActivations"};
+  k.threads = 256;
+  Launch<EncodeParams> l;
+  l.params.rowsPer = u32(rowsPer);
+  l.params.k = u32(type.getFixed());
+  l.bind(&l.params.rows, b.rowsPlace(ofOutputs));
+  l.bind(&l.params.x, b.placeOf(p.x));
+  l.bind(&l.params.blocks, place);
+  b.launch("encode", k, l, b.gridFor(ceilDiv(items, 256 / 32), 4));
+  return place;
+}
+
+template <class P>
+void MatrixPhase::setJob(Launch<P> &l, size_t i, int64_t rows) {
+  const Product &p = products[i];
+  llvm::Expected<JobSizes> sizes = planJob(*p.layout, p.groups, split);
+  if (!sizes)
+    return b.fail(llvm::toString(sizes.takeError()));
+  MatrixJob &job = l.params.jobs[i];
+  job.format = WeightFormat(int(sizes->format));
+  job.rows = sizes->rows;
+  job.blocks = sizes->blocks;
+  job.xGroups = sizes->xGroups;
+  job.xRowBytes = sizes->xRowBytes;
+  job.xBytes = sizes->xBytes;
+  job.split = sizes->split;
+  job.tilesBegin = sizes->tilesBegin;
+  job.escapesBegin = sizes->escapesBegin;
+  job.floatOut =
+      llvm::cast<kern::BufferType>(p.y.getType()).getElement().isF32();
+  l.bind(&job.w, b.placeOf(p.w));
+  l.bind(&job.x, p.isEncoded() ? encoded(p) : b.placeOf(p.x));
+  l.bind(&job.y, b.placeOf(p.y));
+  if (config.partials && split > 1)
+    l.bind(&job.partials, b.workspace(split * rows * p.layout->rows() * 4));
+}
+
+template <class P>
+void MatrixPhase::reduce(const Launch<P> &l, const char *params,
+                         int64_t rowsPer, int64_t rows) {
+  if (!config.partials || split < 2)
+    return;
+  KernelChoice k{"reduce", "reduce.cuh", params, "reduce<{C}>"};
+  k.config.integer("RowsPer", rowsPer);
+  k.threads = 256;
+  int64_t elements = 0;
+  for (const Product &p : products)
+    elements = std::max(elements, rows * p.layout->rows());
+  b.launch("reduce", k, l, b.gridFor(ceilDiv(elements, 256), 4));
+}
+
+/// Blocks' items in a step of so many rows of y, per matrix.
+int64_t MatrixPhase::items(int64_t rows) const {
+  int64_t all = 0;
+  for (const Product &p : products)
+    all += p.groups * ceilDiv(p.layout->strips() / p.groups, config.groups) *
+           (config.partials ? split : 1) * ceilDiv(rows, config.columns);
+  return all;
+}
+
+} // namespace
+
+void lower(ProgramBuilder &b, kern::LinearOp op) {
+  bool ofOutputs = op.getRows() == kern::RowsOf::Outputs;
+  if (op.getNumJobs() > LinearParams::MaxJobs)
+    return b.fail("has " + llvm::Twine(op.getNumJobs()) +
+                  " products, a launch takes " +
+                  llvm::Twine(LinearParams::MaxJobs));
+  MatrixPhase phase(b, ofOutputs, 1);
+  for (unsigned i = 0; i < op.getNumJobs(); ++i)
+    if (!phase.add(op.getX(i), op.getW(i), op.getY(i), op.getGroups()[i]))
+      return;
+  if (!phase.plan())
+    return;
+  KernelChoice k{"linear", "linear.cuh", "LinearParams", "linear<{C}>"};
+  addConfig(b, phase.config, k);
+  Launch<LinearParams> l;
+  l.params.numJobs = op.getNumJobs();
+  l.bind(&l.params.rows, b.rowsPlace(ofOutputs));
+  for (unsigned i = 0; i < op.getNumJobs(); ++i)
+    phase.setJob(l, i, phase.rowCount());
+  b.launch("linear", k, l, b.gridFor(phase.items(phase.rowCount()), 2));
+  phase.reduce(l, "LinearParams", 1, phase.rowCount());
+}
+
+void lower(ProgramBuilder &b, kern::ExpertLinearOp op) {
+  MatrixPhase phase(b, false, b.expertsPerToken());
+  if (!phase.add(op.getX(), op.getW(), op.getY(), 1) ||
+      (op.getWOther() &&
+       !phase.add(op.getX(), op.getWOther(), op.getYOther(), 1)) ||
+      !phase.plan())
+    return;
+  KernelChoice k{"expert_linear", "linear.cuh", "ExpertLinearParams",
+                 "expertLinear<{C}>"};
+  addConfig(b, phase.config, k);
+  int64_t experts = phase.products[0].type().getShape()[0];
+  int64_t slots = b.tokens * b.expertsPerToken();
+  Launch<ExpertLinearParams> l;
+  l.params.experts = u32(experts);
+  l.params.expertsPerToken = u32(b.expertsPerToken());
+  l.params.slotRows =
+      llvm::cast<kern::BufferType>(op.getX().getType()).getPer() ==
+      kern::Per::Slot;
+  l.params.numJobs = u32(phase.products.size());
+  l.bind(&l.params.rows, b.rowsPlace(false));
+  l.bind(&l.params.lists, b.placeOf(op.getLists()));
+  for (size_t i = 0; i < phase.products.size(); ++i) {
+    auto weight = phase.products[i].w.getDefiningOp<kern::WeightOp>();
+    l.params.stride[i] = int64_t(weight.getBytes().value_or(0)) / experts;
+    phase.setJob(l, i, slots);
+  }
+  int64_t active = std::min(experts, slots);
+  b.launch("expert_linear", k, l,
+           b.gridFor(active * phase.items(ceilDiv(slots, active)), 2));
+  phase.reduce(l, "ExpertLinearParams", b.expertsPerToken(), slots);
+}
+
+} // namespace dsv4::cuda

@@ -1,0 +1,34 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Linker A: a kern program becomes launches of phase bodies, one chain per
+// graph, joined by programmatic dependencies (docs/cuda-lowering.md). Not run
+// on hardware.
+
+#ifndef DSV4_TARGETS_CUDA_LOWER_LOWERPROGRAM_H
+#define DSV4_TARGETS_CUDA_LOWER_LOWERPROGRAM_H
+
+#include "dialects/kern/IR/KernOps.h"
+#include "targets/cuda/CudaProgram.h"
+#include "targets/cuda/CudaTarget.h"
+
+#include "llvm/Support/Error.h"
+
+namespace dsv4::cuda {
+
+struct LowerOptions {
+  /// Of the GPU that grids are made for; another one runs the same program.
+  int multiprocessors = 132;
+  /// Neighbouring launches become one (Fuse.h); without, the oracle of that.
+  bool fuse = false;
+};
+
+/// `program` is planned and scheduled, its weights packed for CUDA. An error
+/// names the phase and what it lacks.
+llvm::Expected<CudaProgram> lowerProgram(kern::ProgramOp program,
+                                         const CudaTarget &target,
+                                         const LowerOptions &options = {});
+
+} // namespace dsv4::cuda
+
+#endif // DSV4_TARGETS_CUDA_LOWER_LOWERPROGRAM_H

@@ -54,9 +54,9 @@ int64_t MatrixConfig::sharedBytes() const {
         std::pair(TileFormat::Fp8, int64_t(Fp8TileBytes)),
         std::pair(TileFormat::Bf16, int64_t(Bf16TileBytes))})
     if (has(format))
-      stage = std::max(stage, std::max<int64_t>(
-                                  1, stageBytes / (groups * tile)) *
-                                  groups * tile);
+      stage =
+          std::max(stage, std::max<int64_t>(1, stageBytes / (groups * tile)) *
+                              groups * tile);
   int64_t x = 64 * (has(TileFormat::Bf16) ? 256 : 128);
   return 1024 + xStages * (64 * 16 + x) + weightStages * stage;
 }
@@ -79,16 +79,19 @@ MatrixConfig chooseConfig(const ProgramBuilder &b,
   for (int64_t groups : {c.columns > 8 ? 2 : 1, 1})
     for (int64_t stages : {6, 4, 3, 2}) {
       c.groups = groups;
-      c.stageBytes = groups * (hasBf16 ? Bf16TileBytes : Fp4TileBytes * 2);
-      if (!hasBf16)
-        c.stageBytes = groups * Fp4TileBytes * 2;
+      // FP4 alone for decode: the loop over a stage's tiles is unrolled, and
+      // four cost the fewest instructions (docs/cuda-phases.md).
+      bool fours = c.columns == 8 && c.formats == 1u << int(TileFormat::Fp4);
+      c.stageBytes = groups * (hasBf16 ? Bf16TileBytes
+                               : fours ? Fp4TileBytes * 4
+                                       : Fp4TileBytes * 2);
       c.weightStages = stages;
       c.xStages = hasBf16 ? 3 : c.columns == 8 ? 3 : 4;
       // Two blocks of decode share an SM, so that one's ring is full while the
       // other waits.
-      int64_t room = c.columns == 8 ? b.target.sharedPerSm / 2 -
-                                          b.target.reservedShared
-                                    : b.target.sharedPerBlock;
+      int64_t room = c.columns == 8
+                         ? b.target.sharedPerSm / 2 - b.target.reservedShared
+                         : b.target.sharedPerBlock;
       if (c.sharedBytes() <= std::min<int64_t>(room, b.target.sharedPerBlock))
         return c;
     }
@@ -112,9 +115,9 @@ void addConfig(const ProgramBuilder &b, const MatrixConfig &c,
       .integer("xStages", c.xStages);
   k.threads = int32_t(c.threads());
   k.sharedBytes = int32_t(c.sharedBytes());
-  k.check = "MatrixPlan<{C}>::threads == " + std::to_string(k.threads) +
-            " && MatrixPlan<{C}>::sharedBytes == " +
-            std::to_string(k.sharedBytes);
+  k.check =
+      "MatrixPlan<{C}>::threads == " + std::to_string(k.threads) +
+      " && MatrixPlan<{C}>::sharedBytes == " + std::to_string(k.sharedBytes);
 }
 
 /// What the launches of one phase share.
@@ -144,7 +147,7 @@ private:
 
   ProgramBuilder &b;
   bool ofOutputs;
-  int64_t copies; // of a matrix in a step of one token
+  int64_t copies;                       // of a matrix in a step of one token
   llvm::MapVector<Value, Place> blocks; // of x, encoded in this phase
 };
 
@@ -156,7 +159,8 @@ bool MatrixPhase::add(Value x, Value w, Value y, int64_t groups) {
     return false;
   }
   p.layout = *layout;
-  p.escapes = int64_t(w.getDefiningOp<kern::WeightOp>().getEscapes().value_or(0));
+  p.escapes =
+      int64_t(w.getDefiningOp<kern::WeightOp>().getEscapes().value_or(0));
   products.push_back(p);
   return true;
 }
@@ -288,8 +292,9 @@ void lower(ProgramBuilder &b, kern::ExpertLinearOp op) {
   Launch<ExpertLinearParams> l;
   l.params.experts = u32(experts);
   l.params.expertsPerToken = u32(b.expertsPerToken());
-  l.params.slotRows = llvm::cast<kern::BufferType>(op.getX().getType())
-                          .getPer() == kern::Per::Slot;
+  l.params.slotRows =
+      llvm::cast<kern::BufferType>(op.getX().getType()).getPer() ==
+      kern::Per::Slot;
   l.params.numJobs = u32(phase.products.size());
   l.bind(&l.params.rows, b.rowsPlace(false));
   l.bind(&l.params.lists, b.placeOf(op.getLists()));

@@ -120,6 +120,13 @@ inline Floats frequencies(int count) {
 }
 
 /// Rows of rope_table.
+/// As parameters hold them.
+inline RopeFreqs byValue(const Floats &freqs) {
+  RopeFreqs to{};
+  std::copy(freqs.begin(), freqs.end(), to.of);
+  return to;
+}
+
 inline Floats ropeRows(const StepRows &rows, const Floats &freqs) {
   Floats tab;
   for (i32 position : rows.position)

@@ -71,7 +71,7 @@ public:
     indexCarries = emu.scratch<u8>("carry2", Layer::CarrySlots * W * 8);
     norm = emu.input("norm", in.norm);
     ape = emu.input("ape", in.ape);
-    freqs = emu.input("freqs", in.freqs);
+    freqs = byValue(in.freqs);
     sink = emu.input("sink", in.sink);
   }
 
@@ -163,7 +163,8 @@ private:
   const dsv4_step *at = nullptr;
   Global<u8> window, entries, tiles, carries, indexCarries;
   Global<const u16> norm;
-  Global<const float> ape, freqs, sink;
+  Global<const float> ape, sink;
+  RopeFreqs freqs;
   u32 last = 0, launches = 0;
 };
 

@@ -166,6 +166,9 @@ private:
           copyTiles(to + i * most * size, from + i64(i) * job.blocks * size,
                     count * size);
       }
+      // A lane that lags by a round of the ring would miss the phase that it
+      // waits for.
+      syncWarp();
 #endif
     } else {
       for (u32 i = 0; i < item.strips; ++i)

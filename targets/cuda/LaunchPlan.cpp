@@ -54,29 +54,47 @@ public:
   LaunchCount count;
 
 private:
-  /// What products of FP8 and FP4 read is encoded once, if a phase has
-  /// quantised it (wo_a reads BF16 as it is): 1 if that is a launch before
-  /// this one. Fused, it is the quantising phase's own work.
+  /// A phase encodes what its products of FP8 and FP4 read: 1 if that is a
+  /// launch before this one. Fused, it is the work of the phase that quantised,
+  /// as long as no products lie between, whose workspace it would share.
   int64_t encode(kern::KernPhaseOpInterface phase) {
-    if (fusion != Fusion::None ||
-        !isa<kern::LinearOp, kern::ExpertLinearOp>(phase))
+    if (!isProduct(phase))
       return 0;
     int64_t more = 0;
-    for (unsigned i : phase.getReadOperands()) {
-      Value x = phase->getOperand(i);
+    for (Value x : codedInputs(phase)) {
       Operation *writer = writers.lookup(x);
-      bool isRow =
-          isa<kern::BufferType>(x.getType()) && writer &&
-          (isa<kern::NormQuantOp, kern::QuantizeOp, kern::SwigluOp>(writer) ||
-           (isa<kern::HcPreOp>(writer) &&
-            cast<kern::HcPreOp>(writer).getXq() == x));
-      if (!isRow || encoded.lookup(x))
+      bool isQuantised =
+          writer && isa<kern::HcPreOp, kern::NormQuantOp, kern::QuantizeOp,
+                        kern::SwigluOp>(writer);
+      bool isNear = !lastProduct || (writer && writer->getBlock() &&
+                                     lastProduct->isBeforeInBlock(writer));
+      if (fusion == Fusion::Planned ||
+          (fusion == Fusion::Done && isQuantised && isNear))
         continue;
-      encoded[x] = true;
       ++count.launches;
       more = 1;
     }
+    lastProduct = phase;
     return more;
+  }
+
+  static bool isProduct(Operation *phase) {
+    return isa<kern::LinearOp, kern::ExpertLinearOp>(phase);
+  }
+  static SmallVector<Value> codedInputs(Operation *phase) {
+    SmallVector<Value> out;
+    auto add = [&](Value x, Value weight) {
+      auto format = cast<qfmt::WeightType>(weight.getType()).getFormat();
+      bool isCoded = format == qfmt::Format::FP8 || format == qfmt::Format::FP4;
+      if (isCoded && !llvm::is_contained(out, x))
+        out.push_back(x);
+    };
+    if (auto linear = dyn_cast<kern::LinearOp>(phase))
+      for (unsigned i = 0; i < linear.getNumJobs(); ++i)
+        add(linear.getX(i), linear.getW(i));
+    else if (auto experts = dyn_cast<kern::ExpertLinearOp>(phase))
+      add(experts.getX(), experts.getW());
+    return out;
   }
 
   int64_t operandLevel(kern::KernPhaseOpInterface phase) const {
@@ -113,7 +131,6 @@ private:
     for (unsigned i : phase.getWrittenOperands()) {
       raise(written, phase->getOperand(i));
       writers[phase->getOperand(i)] = phase;
-      encoded[phase->getOperand(i)] = false;
     }
     lastLevel = level;
   }
@@ -122,8 +139,7 @@ private:
   llvm::function_ref<bool(Operation *)> isCut;
   llvm::DenseMap<Value, int64_t> read, written; // the last one's level
   llvm::DenseMap<Value, Operation *> writers;
-  llvm::DenseMap<Value, bool> encoded;
-  Operation *last = nullptr;
+  Operation *last = nullptr, *lastProduct = nullptr;
   int64_t lastLevel = 0;
 };
 

@@ -12,7 +12,9 @@
 #include "targets/cuda/device/phases/fused/route_dispatch.cuh"
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLExtras.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -118,6 +120,7 @@ private:
   bool fuseChain(GraphSpec &graph, size_t at, const Rule &rule);
   bool fuseSide(GraphSpec &graph, size_t at);
   bool fits(const NodeSpec &a, const NodeSpec &b, const Rule &rule) const;
+  void bringEncode(GraphSpec &graph, size_t at);
   int32_t chainKernel(const NodeSpec &a, const NodeSpec &b, const Rule &rule);
   int32_t sideKernel(llvm::ArrayRef<const NodeSpec *> nodes);
   std::optional<int32_t> known(const std::string &key) const;
@@ -275,9 +278,8 @@ int32_t Fuser::sideKernel(llvm::ArrayRef<const NodeSpec *> nodes) {
     fused.paramsBytes += one.paramsBytes;
     fused.sharedBytes = std::max(fused.sharedBytes, one.sharedBytes);
   }
-  fused.text += "namespace dsv4::cuda {\n" + aliases + "using " + name +
-                "_params = SideParams<" + tasks + ">;\n}\nDSV4_ENTRY(" +
-                fused.symbol + ", " + name + "_params, " +
+  fused.text += aliases + "using " + name + "_params = SideParams<" + tasks +
+                ">;\nDSV4_ENTRY(" + fused.symbol + ", " + name + "_params, " +
                 std::to_string(fused.threads) + ", sideBySide<" + tasks +
                 ">)\n";
   return add(key, std::move(fused));
@@ -309,6 +311,41 @@ bool Fuser::fuseSide(GraphSpec &graph, size_t at) {
   fused.kernel = kernel;
   replace(graph, at, nodes.size(), std::move(fused));
   return true;
+}
+
+bool isChain(const GraphSpec &graph) {
+  if (graph.edges.size() + 1 != graph.nodes.size())
+    return false;
+  for (size_t i = 0; i < graph.edges.size(); ++i)
+    if (size_t(graph.edges[i].from) != i || size_t(graph.edges[i].to) != i + 1)
+      return false;
+  return true;
+}
+
+/// In a chain, the encoding of what the launch at `at` quantised comes right
+/// behind it, past launches that leave the workspace alone: those have written
+/// nothing that it reads (its operand is alive), and read nothing of it.
+void Fuser::bringEncode(GraphSpec &graph, size_t at) {
+  auto usesWorkspace = [](const NodeSpec &node) {
+    return node.kernel < 0 || llvm::any_of(
+                                  node.operands,
+                                  [](const OperandSpec &operand) {
+                                    return operand.part == WorkspacePart;
+                                  });
+  };
+  constexpr size_t farthest = 3;
+  for (size_t i = at + 1; i < graph.nodes.size() && i <= at + farthest; ++i) {
+    for (const Rule &rule : rules)
+      if (rule.form == Rule::Form::Encode &&
+          fits(graph.nodes[at], graph.nodes[i], rule)) {
+        std::rotate(graph.nodes.begin() + long(at) + 1,
+                    graph.nodes.begin() + long(i),
+                    graph.nodes.begin() + long(i) + 1);
+        return;
+      }
+    if (usesWorkspace(graph.nodes[i]))
+      return;
+  }
 }
 
 bool Fuser::fuseAt(GraphSpec &graph, size_t at) {
@@ -344,8 +381,11 @@ int64_t Fuser::run() {
   int64_t gone = 0;
   for (GraphSpec &graph : program.graphs) {
     auto before = int64_t(graph.nodes.size());
-    for (size_t at = 0; at < graph.nodes.size(); ++at)
+    for (size_t at = 0; at < graph.nodes.size(); ++at) {
+      if (isChain(graph))
+        bringEncode(graph, at);
       fuseAt(graph, at);
+    }
     gone += before - int64_t(graph.nodes.size());
   }
   dropKernels();

@@ -6,18 +6,25 @@
 // compiles what it writes. Not run on hardware.
 
 #include "targets/cuda/lower/Fuse.h"
+#include "compiler/import/BuildGraph.h"
+#include "compiler/pipeline/Phases.h"
 #include "targets/cuda/DeviceSources.h"
+#include "targets/cuda/PhasePlan.h"
 #include "targets/cuda/device/phases/fused/combine_mix.cuh"
 #include "targets/cuda/device/phases/fused/encode_rows.cuh"
 #include "targets/cuda/device/phases/fused/route_dispatch.cuh"
 #include "targets/cuda/device/phases/fused/side_by_side.cuh"
+#include "targets/cuda/lower/LowerProgram.h"
 #include "targets/cuda/toolchain/NvrtcCompiler.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 #include <gtest/gtest.h>
 
 #include <cstddef>
 #include <cstring>
-#include <set>
+#include <map>
 
 using namespace dsv4::cuda;
 
@@ -218,6 +225,22 @@ TEST(FuseTest, LeavesWhatDoesNotFit) {
   EXPECT_EQ(P.kernels.size(), 7u);
 }
 
+/// An encoding behind a launch that leaves the workspace alone comes forward;
+/// not past one that uses it, nor in a graph that is no chain.
+TEST(FuseTest, BringsEncodingsForward) {
+  for (int Case = 0; Case < 3; ++Case) {
+    CudaProgram P = program(1);
+    auto &G = P.graphs[0];
+    std::swap(G.nodes[1], G.nodes[2]); // query_heads between
+    if (Case == 1)
+      G.nodes[1].operands[0].part = WorkspacePart;
+    if (Case == 2)
+      G.edges.pop_back();
+    fuseLaunches(P);
+    EXPECT_EQ(kinds(P)[0], Case == 0 ? "norm_quant+encode" : "norm_quant");
+  }
+}
+
 TEST(FuseTest, EdgesThatAreNoChain) {
   CudaProgram P = program(1);
   P.graphs[0].edges = {{0, 1, DSV4_CUDA_PROGRAMMATIC},
@@ -230,27 +253,109 @@ TEST(FuseTest, EdgesThatAreNoChain) {
   EXPECT_EQ(P.graphs[0].edges[0].kind, DSV4_CUDA_FULL);
 }
 
-TEST(FuseTest, NvrtcCompilesIt) {
+void expectCompiles(const CudaProgram &P) {
   auto Nvrtc = NvrtcCompiler::load();
   if (!Nvrtc)
     GTEST_SKIP() << llvm::toString(Nvrtc.takeError());
-  CudaProgram P = program(1);
-  fuseLaunches(P);
   CompileRequest Request;
   Request.name = "fused.cu";
   Request.arch = "sm_90a";
-  Request.source = "#include \"targets/cuda/device/entry.h\"\n";
-  std::set<std::string> Headers;
-  for (const KernelSpec &K : P.kernels)
-    if (Headers.insert(K.header).second)
-      Request.source += "#include \"" + K.header + "\"\n";
-  for (const KernelSpec &K : P.kernels)
-    Request.source += K.text;
+  Request.source = P.source();
   addDeviceHeaders(Request);
   auto Result = Nvrtc->compile(Request);
   ASSERT_TRUE(bool(Result)) << llvm::toString(Result.takeError());
   for (const KernelSpec &K : P.kernels)
     EXPECT_NE(Result->cubin.find(K.symbol), std::string::npos) << K.symbol;
+}
+
+TEST(FuseTest, NvrtcCompilesIt) {
+  CudaProgram P = program(1);
+  fuseLaunches(P);
+  expectCompiles(P);
+}
+
+/// A model from its config, to where it can be lowered for CUDA.
+struct Model {
+  explicit Model(const std::string &File) {
+    std::string Path = std::string(DSV4_SOURCE_DIR) + "/" + File;
+    auto Buffer = llvm::MemoryBuffer::getFile(Path);
+    auto Config = dsv4::parseConfig(Path, (*Buffer)->getBuffer());
+    EXPECT_TRUE(bool(Config));
+    mlir::DialectRegistry Registry;
+    dsv4::registerPipelineDialects(Registry);
+    context.appendDialectRegistry(Registry);
+    context.loadAllAvailableDialects();
+    module = dsv4::buildGraph(context, *Config, dsv4::ExpertFormat::Fp4, "");
+    dsv4::RunOptions Run;
+    Run.pipeline.forCuda = true;
+    EXPECT_TRUE(mlir::succeeded(dsv4::runPhases(*module, Run)));
+  }
+  dsv4::kern::ProgramOp program() {
+    return *module->getOps<dsv4::kern::ProgramOp>().begin();
+  }
+
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+/// Flash as it is lowered: what fits is fused, in every graph.
+TEST(FuseTest, Flash) {
+  Model Flash("test/pipeline/Inputs/cfg_flash_exp.json");
+  auto Program = Flash.program();
+  auto Target = findCudaTarget("sm_90a");
+  ASSERT_TRUE(bool(Target));
+  auto Plain = lowerProgram(Program, **Target);
+  ASSERT_TRUE(bool(Plain)) << llvm::toString(Plain.takeError());
+  LowerOptions Options;
+  Options.fuse = true;
+  auto Fused = lowerProgram(Program, **Target, Options);
+  ASSERT_TRUE(bool(Fused)) << llvm::toString(Fused.takeError());
+  ASSERT_EQ(Plain->graphs.size(), Fused->graphs.size());
+  // What is predicted is what is lowered, but for the copies of step and
+  // logits.
+  auto Predicted = planPhases(Program, **findGpu("h200"),
+                              Linking::DependentLaunch, {1, 1, 4095});
+  ASSERT_TRUE(bool(Predicted));
+  EXPECT_EQ(Predicted->unfused.launches + 2,
+            int64_t(Plain->graphs[0].nodes.size()));
+  EXPECT_EQ(Predicted->fused.launches + 2,
+            int64_t(Fused->graphs[0].nodes.size()));
+  for (size_t I = 0; I < Plain->graphs.size(); ++I) {
+    const GraphSpec &Graph = Fused->graphs[I];
+    std::map<std::string, int> Kinds;
+    for (const NodeSpec &N : Graph.nodes)
+      ++Kinds[N.kind];
+    printf("%s: %zu nodes, fused %zu\n", Graph.name.c_str(),
+           Plain->graphs[I].nodes.size(), Graph.nodes.size());
+    for (const auto &[Kind, Count] : Kinds)
+      printf("  %4d %s\n", Count, Kind.c_str());
+    bool IsFew = Graph.tokens <= FuseOptions().fewTokens;
+    EXPECT_EQ(Kinds["hc_pre+encode"], 86);
+    EXPECT_EQ(Kinds["norm_quant+encode"], 43);
+    EXPECT_EQ(Kinds["quantize+encode"], 43);
+    EXPECT_EQ(Kinds["swiglu+encode"], 43);
+    EXPECT_EQ(Kinds["route+dispatch"], IsFew ? 43 : 0);
+    EXPECT_EQ(Kinds["combine+hc_mix"], IsFew ? 43 : 0);
+    EXPECT_EQ(Kinds["query_heads|store_kv"] +
+                  Kinds["query_heads|store_kv|index_query"],
+              43);
+    EXPECT_EQ(Graph.edges.size() + 1, Graph.nodes.size());
+  }
+}
+
+/// The kernels of a small model, as its lowering makes and fuses them.
+TEST(FuseTest, NvrtcCompilesAModel) {
+  Model Tiny("samples/tiny-chat/config.json");
+  auto Target = findCudaTarget("sm_90a");
+  ASSERT_TRUE(bool(Target));
+  LowerOptions Options;
+  Options.fuse = true;
+  auto Fused = lowerProgram(Tiny.program(), **Target, Options);
+  ASSERT_TRUE(bool(Fused)) << llvm::toString(Fused.takeError());
+  EXPECT_TRUE(llvm::any_of(Fused->kernels, [](const KernelSpec &K) {
+    return K.text.find("sideBySide<") != std::string::npos;
+  }));
+  expectCompiles(*Fused);
 }
 
 } // namespace

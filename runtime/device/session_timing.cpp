@@ -55,8 +55,9 @@ Status Session::openCopies(uint64_t bytes) {
   if (!result)
     copyBytes = bytes;
   return result && result != NoMemory
-             ? driver.failure(result, "cannot take %llu MiB of the GPU's "
-                                      "memory to measure copies with",
+             ? driver.failure(result,
+                              "cannot take %llu MiB of the GPU's "
+                              "memory to measure copies with",
                               (unsigned long long)(2 * bytes >> 20))
              : okStatus();
 }
@@ -82,8 +83,7 @@ Status Session::measureCopies(double &rate) {
     if (i == 1)
       DSV4_RETURN_IF_ERROR(timers.record(0, stream));
     DSV4_CUDA_TRY(
-        driver,
-        memcpyDtoDAsync(copies + copyBytes, copies, copyBytes, stream),
+        driver, memcpyDtoDAsync(copies + copyBytes, copies, copyBytes, stream),
         "cannot copy on the GPU");
   }
   DSV4_RETURN_IF_ERROR(timers.record(1, stream));

@@ -150,7 +150,8 @@ bool printTrace(int file, Nodes &nodes, const char *graph, double whole) {
       "%.3f, \"dur\": %.3f, \"pid\": 1, \"tid\": %d}";
   bool isWhole =
       dprintf(file, "{\"displayTimeUnit\": \"ns\", \"traceEvents\": [\n") > 0;
-  isWhole = isWhole && dprintf(file, event, "", graph, "graph", 0., whole, 1) > 0;
+  isWhole =
+      isWhole && dprintf(file, event, "", graph, "graph", 0., whole, 1) > 0;
   double now = 0;
   for (int64_t i = 0; i < nodes.count() && isWhole; ++i) {
     Node n = nodes.at(i);
@@ -188,9 +189,9 @@ Status profileOnDevice(Bench &bench, const BenchTest &test, const char *trace,
   printKinds(sums, isTable);
   printWhole(Title(test), graph, measured, sums, test.repeats, isTable);
   fflush(stdout);
-  return trace ? writeNodes(trace, nodes, graph.name,
-                            measured.graphMicroseconds)
-               : okStatus();
+  return trace
+             ? writeNodes(trace, nodes, graph.name, measured.graphMicroseconds)
+             : okStatus();
 }
 
 } // namespace dsv4::serve

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A libcuda.so.1 that runs whole executables for a GPU under emulation: the fake
-// driver's calls, memory of the host, and graphs on the emulator. Cubins are
-// ignored; kernels come from a library that the host's compiler made of the
+// A libcuda.so.1 that runs whole executables for a GPU under emulation: the
+// fake driver's calls, memory of the host, and graphs on the emulator. Cubins
+// are ignored; kernels come from a library that the host's compiler made of the
 // same source (utils/emulated_kernels.py), named by DSV4_EMULATED_KERNELS.
 // DSV4_EMULATED_SEED chooses the schedule, DSV4_EMULATED_BLOCKS how many blocks
 // run at once. A finding of the emulator goes to stderr and fails the launch.
@@ -103,15 +103,15 @@ void Emulated::runLaunches(FakeExec &exec, size_t first, size_t end) {
     std::vector<emu::Edge> edges;
     for (const fakecuda::FakeEdge &edge : exec.edges)
       if (edge.to == i && edge.from >= first && !isDropped(edge))
-        edges.push_back({emu::LaunchId(edge.from - first),
-                         edge.isProgrammatic ? emu::Edge::Programmatic
-                                             : emu::Edge::Full});
+        edges.push_back(
+            {emu::LaunchId(edge.from - first),
+             edge.isProgrammatic ? emu::Edge::Programmatic : emu::Edge::Full});
     auto entry = reinterpret_cast<void (*)(const void *)>(
         dlsym(kernels, node.name.c_str()));
     const uint8_t *params = node.params.data();
-    emulator.launch(node.name.c_str(), {node.gridX, node.gridY},
-                    {node.blockX}, node.sharedBytes,
-                    [=] { entry(params); }, edges);
+    emulator.launch(
+        node.name.c_str(), {node.gridX, node.gridY}, {node.blockX},
+        node.sharedBytes, [=] { entry(params); }, edges);
   }
   emu::Result result = emulator.run();
   if (result.ok())

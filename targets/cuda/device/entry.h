@@ -22,8 +22,8 @@
 
 #ifdef DSV4_CPU_EMU
 #define DSV4_ENTRY(NAME, PARAMS, THREADS, ...)                                 \
-  extern "C" __attribute__((visibility("default"))) const unsigned long        \
-      NAME##_bytes;                                                            \
+  extern "C" __attribute__((visibility("default")))                            \
+  const unsigned long NAME##_bytes;                                            \
   const unsigned long NAME##_bytes = sizeof(dsv4::cuda::PARAMS);               \
   extern "C" __attribute__((visibility("default"))) void NAME(                 \
       const void *params) {                                                    \

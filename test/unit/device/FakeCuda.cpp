@@ -323,8 +323,8 @@ EXPORT Result cuModuleGetFunction(Function *function, Module module,
                                   const char *name) {
   ENTER(cuModuleGetFunction, true)
   if (playground)
-    if (Result result = playground->find(
-            m, reinterpret_cast<FakeModule *>(module), name))
+    if (Result result =
+            playground->find(m, reinterpret_cast<FakeModule *>(module), name))
       return result;
   for (FakeFunction *one : m.functions)
     if (one->module == reinterpret_cast<FakeModule *>(module) &&

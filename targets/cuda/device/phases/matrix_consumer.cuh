@@ -40,6 +40,9 @@ public:
       if constexpr (Plan::has(WeightFormat::Bf16))
         if (job.format == WeightFormat::Bf16)
           this->item<WeightFormat::Bf16>(items, item, job);
+      if constexpr (Plan::has(WeightFormat::Fp8Wide))
+        if (job.format == WeightFormat::Fp8Wide)
+          this->item<WeightFormat::Fp8Wide>(items, item, job);
     }
   }
 
@@ -70,8 +73,7 @@ private:
   /// Where a lane reads next: its codes and offsets of its group's tile, the
   /// panel of a block of activations, and the scale of its first column.
   template <WeightFormat F> struct Place {
-    static constexpr MmaKind kind =
-        F == WeightFormat::Bf16 ? MmaKind::F16 : C::mma;
+    static constexpr MmaKind kind = readsBf16(F) ? MmaKind::F16 : C::mma;
     Shared<const u8> codes, offsets;
     Panel<kind> panel;
     Shared<const float> scales;
@@ -102,7 +104,7 @@ private:
                            Plan::xBlocks % blocks == 0);
   }
   DSV4_LAYOUT static u32 panelBytes(WeightFormat format) {
-    return C::columns * (format == WeightFormat::Bf16 ? 256 : 128);
+    return C::columns * (readsBf16(format) ? 256 : 128);
   }
 
   /// One part of K. `first` and `last`: of the item, whose stages go on over
@@ -206,7 +208,7 @@ private:
     u32 strip = item.strip + group(), at = block + laneId();
     if (F == WeightFormat::Bf16 || group() >= item.strips || at >= end)
       return 0;
-    u32 line = F == WeightFormat::Fp8 ? strip / 2 : strip;
+    u32 line = F == WeightFormat::Fp4 ? strip : strip / 2;
     u32 byte = item.w[i64(line) * job.blocks + at];
     if (F == WeightFormat::Fp4 && C::escapes)
       return byte;
@@ -224,21 +226,24 @@ private:
     Place<F> here = {at.codes + i * tileBytes(F), at.offsets + i * tileBytes(F),
                      at.panel.moved(i * panelBytes(F)),
                      at.scales + i * C::columns * 4};
-    if constexpr (F == WeightFormat::Bf16)
-      addBf16(total, here);
+    if constexpr (readsBf16(F))
+      addBf16<F>(total, factor, here);
     else if constexpr (F == WeightFormat::Fp8)
       addFp8(total, factor, here);
     else
       addFp4(total, item, job, factor, here);
   }
 
-  DSV4_DEVICE void addBf16(float (&total)[R],
-                           const Place<WeightFormat::Bf16> &at) {
-    float sum[R];
-    multiplyBf16(sum, at.codes, at.panel.at());
+  template <WeightFormat F>
+  DSV4_DEVICE void addBf16(float (&total)[R], u32 factorBits,
+                           const Place<F> &at) {
+    float sum[R], factor = F == WeightFormat::Bf16
+                               ? 1.0f
+                               : __builtin_bit_cast(float, factorBits);
+    multiplyBf16<F>(sum, at.codes, at.panel.at());
     DSV4_UNROLL
     for (int i = 0; i < R; ++i)
-      total[i] = fmaF32(sum[i], 1.0f, total[i]);
+      total[i] = fmaF32(sum[i], factor, total[i]);
   }
 
   DSV4_DEVICE void addFp8(float (&total)[R], u32 factorBits,

@@ -28,13 +28,19 @@ inline constexpr MmaKind nativeMma = MmaKind::E4M3;
 inline constexpr MmaKind nativeMma = MmaKind::F16;
 #endif
 
-/// Formats of weights, numbered as the packer's TileFormat.
-enum class WeightFormat : u32 { Fp4, Fp8, Bf16 };
+/// Formats of weights, numbered as the packer's TileFormat, and FP8 ones that
+/// meet rows of BF16 which nobody has quantised (wo_a).
+enum class WeightFormat : u32 { Fp4, Fp8, Bf16, Fp8Wide };
+
+/// Whether activations are rows of BF16, not blocks of E4M3.
+DSV4_LAYOUT bool readsBf16(WeightFormat format) {
+  return format == WeightFormat::Bf16 || format == WeightFormat::Fp8Wide;
+}
 
 DSV4_LAYOUT u32 tileBytes(WeightFormat format) {
-  return format == WeightFormat::Fp4   ? Fp4TileBytes
-         : format == WeightFormat::Fp8 ? Fp8TileBytes
-                                       : Bf16TileBytes;
+  return format == WeightFormat::Fp4    ? Fp4TileBytes
+         : format == WeightFormat::Bf16 ? Bf16TileBytes
+                                        : Fp8TileBytes;
 }
 
 /// Operands A of a warp and tile, in the order of k.
@@ -207,9 +213,20 @@ DSV4_LAYOUT u32 bf16Unit(u32 column, u32 unit) {
   return column * 256 + (unit ^ unit >> 3 ^ (column & 1) << 1) * 16;
 }
 
-/// d = A B over 128 k of a BF16 tile; a lane reads the 32 k of its own block as
-/// they are, no permutation.
-template <int R>
+/// Operands A of m16n8k16 in BF16, from the vectors of block c's k 8 i and on:
+/// a BF16 tile's own, or those of an FP8 tile widened, which is exact.
+template <WeightFormat F>
+DSV4_DEVICE FragmentPair bf16Fragments(Shared<const u8> lane, int i) {
+  if constexpr (F == WeightFormat::Fp8Wide) {
+    return fp8FragmentsBf16(laneVector(lane, i));
+  } else {
+    return {laneVector(lane, 2 * i), laneVector(lane, 2 * i + 1)};
+  }
+}
+
+/// d = A B over 128 k of rows of BF16; a lane reads the 32 k of its own block
+/// as they are, no permutation.
+template <WeightFormat F, int R>
 DSV4_DEVICE void multiplyBf16(float (&d)[R], Shared<const u8> lane,
                               Shared<const u8> panel) {
   u32 g = laneId() / 4, c = laneId() % 4;
@@ -218,16 +235,15 @@ DSV4_DEVICE void multiplyBf16(float (&d)[R], Shared<const u8> lane,
     d[i] = 0;
   DSV4_NO_UNROLL // all four at once take 32 registers
       for (u32 i = 0; i < 4; ++i) {
-    U32x4 first = laneVector(lane, int(2 * i));
-    U32x4 second = laneVector(lane, int(2 * i + 1));
+    FragmentPair pair = bf16Fragments<F>(lane, int(i));
     DSV4_UNROLL
     for (int j = 0; j < R / 4; ++j)
       onColumns(d, j, [&](float (&sum)[4]) {
         U32x4 x =
             (panel + bf16Unit(8 * j + g, 4 * c + i)).as<const u32>().vec<4>(0);
         u32 low[2] = {x[0], x[1]}, high[2] = {x[2], x[3]};
-        mmaBF16(sum, first.v, low);
-        mmaBF16(sum, second.v, high);
+        mmaBF16(sum, pair.even.v, low);
+        mmaBF16(sum, pair.odd.v, high);
       });
   }
 }

@@ -188,8 +188,8 @@ Error Packer::indices(WeightOp op, const Matrix &m) {
     if (wide < 0 || wide > most)
       return llvm::createStringError(
           "tensor " + m.name + ": expected indices from 0 to " +
-          llvm::Twine(most) + ", found " +
-          llvm::Twine(wide) + " at element " + llvm::Twine(i));
+          llvm::Twine(most) + ", found " + llvm::Twine(wide) + " at element " +
+          llvm::Twine(i));
     int32_t narrow = int32_t(wide);
     std::memcpy(buffer.data() + 4 * i, &narrow, 4);
   }

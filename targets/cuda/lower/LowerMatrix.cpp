@@ -113,10 +113,9 @@ MatrixConfig chooseConfig(const ProgramBuilder &b, int64_t rows,
       c.xStages = hasBf16 ? 3 : c.columns == 8 ? 3 : 4;
       // Blocks of decode share an SM, so that one's ring is full while the
       // others wait.
-      int64_t room = c.columns == 8
-                         ? b.target.sharedPerSm / c.blocks -
-                               b.target.reservedShared
-                         : b.target.sharedPerBlock;
+      int64_t room = c.columns == 8 ? b.target.sharedPerSm / c.blocks -
+                                          b.target.reservedShared
+                                    : b.target.sharedPerBlock;
       if (c.sharedBytes() <= std::min<int64_t>(room, b.target.sharedPerBlock))
         return c;
     }
@@ -347,9 +346,9 @@ void lower(ProgramBuilder &b, kern::ExpertLinearOp op) {
     phase.setJob(l, i, slots);
   }
   int64_t active = std::min(experts, slots);
-  b.launch(
-      "expert_linear", k, l,
-      b.gridFor(active * phase.items(ceilDiv(slots, active)), phase.config.blocks));
+  b.launch("expert_linear", k, l,
+           b.gridFor(active * phase.items(ceilDiv(slots, active)),
+                     phase.config.blocks));
   phase.reduce(l, "ExpertLinearParams", b.expertsPerToken(), slots);
 }
 

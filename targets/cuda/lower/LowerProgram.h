@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Linker A: a kern program becomes launches of phase bodies, one chain per
-// graph, joined by programmatic dependencies (docs/cuda-lowering.md). Not run
-// on hardware.
+// graph, joined by programmatic dependencies (docs/cuda-lowering.md).
 
 #ifndef DSV4_TARGETS_CUDA_LOWER_LOWERPROGRAM_H
 #define DSV4_TARGETS_CUDA_LOWER_LOWERPROGRAM_H

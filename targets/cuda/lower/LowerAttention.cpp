@@ -42,7 +42,7 @@ static void setFreqs(ProgramBuilder &b, RopeFreqs &to,
 void lower(ProgramBuilder &b, kern::RopeTableOp op) {
   llvm::ArrayRef<float> freqs = op.getFreqs();
   KernelChoice k = bodyOf("rope_table", "query_rows.cuh", "RopeTableParams",
-                 "ropeTable<{C}>");
+                          "ropeTable<{C}>");
   k.config.integer("Freqs", int64_t(freqs.size()));
   k.threads = rowThreads;
   Launch<RopeTableParams> l;
@@ -61,7 +61,7 @@ static int64_t headGrid(const ProgramBuilder &b, int64_t heads) {
 void lower(ProgramBuilder &b, kern::QueryHeadsOp op) {
   int64_t heads = op.getHeads();
   KernelChoice k = bodyOf("query_heads", "query_rows.cuh", "QueryHeadsParams",
-                 "queryHeads<{C}>");
+                          "queryHeads<{C}>");
   k.config.integer("Heads", heads)
       .integer("Width", widthOf(op.getRaw()) / heads)
       .integer("RopeDims", widthOf(op.getTab()))
@@ -78,7 +78,7 @@ void lower(ProgramBuilder &b, kern::QueryHeadsOp op) {
 void lower(ProgramBuilder &b, kern::IndexQueryOp op) {
   int64_t heads = op.getHeads();
   KernelChoice k = bodyOf("index_query", "query_rows.cuh", "IndexQueryParams",
-                 "indexQuery<{C}>");
+                          "indexQuery<{C}>");
   k.config.integer("Heads", heads)
       .integer("Width", widthOf(op.getRaw()) / heads)
       .integer("RopeDims", widthOf(op.getTab()));
@@ -94,7 +94,8 @@ void lower(ProgramBuilder &b, kern::IndexQueryOp op) {
 void lower(ProgramBuilder &b, kern::StoreKvOp op) {
   kern::StateType window = stateOf(op.getWindow());
   qfmt::RowsAttr rows = window.getRowFormat();
-  KernelChoice k = bodyOf("store_kv", "query_rows.cuh", "StoreKvParams", "storeKv<{C}>");
+  KernelChoice k =
+      bodyOf("store_kv", "query_rows.cuh", "StoreKvParams", "storeKv<{C}>");
   k.config.integer("Width", rows.getWidth())
       .integer("RopeDims", rows.getRopeDims())
       .integer("RowBytes", rows.bytesPerRow())
@@ -110,14 +111,26 @@ void lower(ProgramBuilder &b, kern::StoreKvOp op) {
   b.launch("store_kv", k, l, headGrid(b, 1));
 }
 
+/// Index rows lie in tiles that two loads of a warp take (index_tile.cuh).
+static bool hasTiles(ProgramBuilder &b, int64_t width) {
+  bool has = width == 64 || width == 128;
+  if (!has)
+    b.fail("has index rows of " + llvm::Twine(width) +
+           " values, expected 64 or 128");
+  return has;
+}
+
 void lower(ProgramBuilder &b, kern::CompressOp op) {
   int64_t width = op.getRowWidth();
-  KernelChoice k = bodyOf("compress", "compress.cuh", "CompressParams",
-                 "compress<{C}>");
+  if (op.isIndex() && !hasTiles(b, width))
+    return;
+  KernelChoice k =
+      bodyOf("compress", "compress.cuh", "CompressParams", "compress<{C}>");
   k.config.integer("Width", width)
       .integer("Ratio", op.getRatio())
       .integer("RopeDims", 2 * int64_t(op.getFreqs().size()))
-      .integer("RowBytes", stateOf(op.getEntries()).getRowFormat().bytesPerRow())
+      .integer("RowBytes",
+               stateOf(op.getEntries()).getRowFormat().bytesPerRow())
       .integer("CarrySlots", stateOf(op.getCarry()).getExtent())
       .boolean("Overlap", op.isOverlapping())
       .boolean("Index", op.isIndex())
@@ -139,8 +152,8 @@ void lower(ProgramBuilder &b, kern::CompressOp op) {
 void lower(ProgramBuilder &b, kern::CarryOp op) {
   kern::StateType carry = stateOf(op.getCarry());
   KernelChoice k = bodyOf("carry", "compress.cuh", "CarryParams", "carry<{C}>");
-  k.config.integer("Width", carry.getWidth()).integer("Slots",
-                                                      carry.getExtent());
+  k.config.integer("Width", carry.getWidth())
+      .integer("Slots", carry.getExtent());
   k.threads = rowThreads;
   Launch<CarryParams> l;
   l.bind(&l.params.step, b.stepPlace());
@@ -151,23 +164,27 @@ void lower(ProgramBuilder &b, kern::CarryOp op) {
 }
 
 /// Shared memory of index_score (IndexScorePlan).
-static int32_t scoreBytes(int64_t heads) {
+static int32_t scoreBytes(int64_t heads, int64_t width) {
   int64_t columns = ceilDiv(heads, 8), padded = 8 * columns;
-  return int32_t(columns * IndexGroups * 512 + IndexGroups * padded * 4 +
-                 padded * 4 + 16);
+  int64_t groups = width / 32;
+  return int32_t(columns * groups * 512 + groups * padded * 4 + padded * 4 +
+                 16);
 }
 
 void lower(ProgramBuilder &b, kern::IndexScoreOp op) {
   kern::StateType entries = stateOf(op.getEntries());
   int64_t ratio = entries.getExtent(), heads = op.getHeads();
+  int64_t width = widthOf(op.getQ()) / heads;
+  if (!hasTiles(b, width))
+    return;
   KernelChoice k = bodyOf("index_score", "index_score.cuh", "IndexScoreParams",
-                 "indexScore<{C}>");
+                          "indexScore<{C}>");
   k.config.integer("Heads", heads)
-      .integer("Width", widthOf(op.getQ()) / heads)
+      .integer("Width", width)
       .integer("Ratio", ratio)
       .real("Factor", op.getFactor().convertToFloat());
   k.threads = 256;
-  k.sharedBytes = scoreBytes(heads);
+  k.sharedBytes = scoreBytes(heads, width);
   k.check = "IndexScorePlan<{C}>::Bytes == " + std::to_string(k.sharedBytes);
   Launch<IndexScoreParams> l;
   l.bind(&l.params.step, b.stepPlace());
@@ -175,7 +192,8 @@ void lower(ProgramBuilder &b, kern::IndexScoreOp op) {
   l.bind(&l.params.weights, b.placeOf(op.getWeights()));
   l.bind(&l.params.entries, b.placeOf(op.getEntries()));
   l.bind(&l.params.scores, b.placeOf(op.getScores()));
-  int64_t most = ceilDiv(int64_t(b.program.getMaxContext()) / ratio, ScoreBlock);
+  int64_t most =
+      ceilDiv(int64_t(b.program.getMaxContext()) / ratio, ScoreBlock);
   b.launch("index_score", k, l, b.gridFor(b.tokens * most, 2));
 }
 
@@ -253,10 +271,10 @@ void setAttendConfig(KernelChoice &k, kern::AttendOp op,
 void lower(ProgramBuilder &b, kern::AttendOp op) {
   int64_t heads = op.getHeads();
   AttendSizes sizes = attendSizes(b, heads, widthOf(op.getQ()) / heads);
-  KernelChoice split = bodyOf("attend", "attend.cuh", "AttendParams",
-                     "attendSplit<{C}>");
+  KernelChoice split =
+      bodyOf("attend", "attend.cuh", "AttendParams", "attendSplit<{C}>");
   KernelChoice combine = bodyOf("attend_combine", "attend.cuh", "AttendParams",
-                       "attendCombine<{C}>");
+                                "attendCombine<{C}>");
   setAttendConfig(split, op, sizes);
   setAttendConfig(combine, op, sizes);
   split.threads = int32_t(sizes.threads());

@@ -45,9 +45,9 @@ void lower(ProgramBuilder &b, kern::DispatchOp op) {
       .integer("Warps", warps);
   k.threads = int32_t(warps * 32);
   k.sharedBytes = int32_t(4 * experts * (warps + 1));
-  k.check = "DispatchPlan<{C}>::Threads == " + std::to_string(k.threads) +
-            " && DispatchPlan<{C}>::SharedBytes == " +
-            std::to_string(k.sharedBytes);
+  k.check =
+      "DispatchPlan<{C}>::Threads == " + std::to_string(k.threads) +
+      " && DispatchPlan<{C}>::SharedBytes == " + std::to_string(k.sharedBytes);
   Launch<DispatchParams> l;
   l.bind(&l.params.step, b.stepPlace());
   l.bind(&l.params.ids, b.placeOf(op.getIds()));

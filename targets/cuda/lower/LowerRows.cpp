@@ -16,9 +16,8 @@ using kern::roundUp;
 static constexpr int64_t rowThreads = 128; // where a body takes any number
 
 void lower(ProgramBuilder &b, kern::EmbedOp op) {
-  int64_t hidden = llvm::cast<qfmt::WeightType>(op.getTable().getType())
-                       .getShape()
-                       .back();
+  int64_t hidden =
+      llvm::cast<qfmt::WeightType>(op.getTable().getType()).getShape().back();
   KernelChoice k{"embed", "norms.cuh", "EmbedParams", "embed<{C}>"};
   k.config.integer("Streams", widthOf(op.getStreams()) / hidden)
       .integer("Hidden", hidden);
@@ -41,9 +40,9 @@ void lower(ProgramBuilder &b, kern::NormQuantOp op) {
       .boolean("Quantised", bool(op.getYq()));
   k.threads = int32_t(roundUp(width / RowVector, 32));
   k.sharedBytes = int32_t(4 * (width + 1));
-  k.check = "NormQuantPlan<{C}>::Threads == " + std::to_string(k.threads) +
-            " && NormQuantPlan<{C}>::SharedBytes == " +
-            std::to_string(k.sharedBytes);
+  k.check =
+      "NormQuantPlan<{C}>::Threads == " + std::to_string(k.threads) +
+      " && NormQuantPlan<{C}>::SharedBytes == " + std::to_string(k.sharedBytes);
   Launch<NormQuantParams> l;
   l.bind(&l.params.step, b.stepPlace());
   l.bind(&l.params.raw, b.placeOf(op.getRaw()));
@@ -77,7 +76,8 @@ static int64_t mixGrid(const ProgramBuilder &b, int64_t chunks) {
 
 void lower(ProgramBuilder &b, kern::HcMixOp op) {
   int64_t streams = op.getStreams(), hidden = op.getHidden();
-  int64_t rows = llvm::cast<qfmt::WeightType>(op.getFn().getType()).getShape()[0];
+  int64_t rows =
+      llvm::cast<qfmt::WeightType>(op.getFn().getType()).getShape()[0];
   int64_t chains = rows * streams * (MixColumns / 32);
   KernelChoice k{"hc_mix", "hyper.cuh", "HcMixParams", "hcMix<{C}>"};
   k.config.integer("Streams", streams)
@@ -86,9 +86,9 @@ void lower(ProgramBuilder &b, kern::HcMixOp op) {
       .boolean("Closes", bool(op.getOut()));
   k.threads = int32_t(roundUp(chains, 32) + 32);
   k.sharedBytes = int32_t(4 * (streams * MixColumns + chains));
-  k.check = "HcMixPlan<{C}>::Threads == " + std::to_string(k.threads) +
-            " && HcMixPlan<{C}>::SharedBytes == " +
-            std::to_string(k.sharedBytes);
+  k.check =
+      "HcMixPlan<{C}>::Threads == " + std::to_string(k.threads) +
+      " && HcMixPlan<{C}>::SharedBytes == " + std::to_string(k.sharedBytes);
   Launch<HcMixParams> l;
   l.bind(&l.params.step, b.stepPlace());
   l.bind(&l.params.streamsIn, b.placeOf(op.getStreamsIn()));
@@ -120,9 +120,9 @@ void lower(ProgramBuilder &b, kern::HcPreOp op) {
       .boolean("Quantised", bool(op.getXq()));
   k.threads = int32_t(roundUp(hidden / RowVector, 32) + 32);
   k.sharedBytes = hcRowBytes(hidden, streams * (2 + streams));
-  k.check = "HcPrePlan<{C}>::Threads == " + std::to_string(k.threads) +
-            " && HcPrePlan<{C}>::SharedBytes == " +
-            std::to_string(k.sharedBytes);
+  k.check =
+      "HcPrePlan<{C}>::Threads == " + std::to_string(k.threads) +
+      " && HcPrePlan<{C}>::SharedBytes == " + std::to_string(k.sharedBytes);
   Launch<HcPreParams> l;
   l.bind(&l.params.step, b.stepPlace());
   l.bind(&l.params.partials, b.placeOf(op.getPartials()));
@@ -148,9 +148,9 @@ void lower(ProgramBuilder &b, kern::HcHeadOp op) {
       .real("NormEps", op.getNormEps().convertToFloat());
   k.threads = int32_t(roundUp(hidden / RowVector, 32));
   k.sharedBytes = hcRowBytes(hidden, streams);
-  k.check = "HcHeadPlan<{C}>::Threads == " + std::to_string(k.threads) +
-            " && HcHeadPlan<{C}>::SharedBytes == " +
-            std::to_string(k.sharedBytes);
+  k.check =
+      "HcHeadPlan<{C}>::Threads == " + std::to_string(k.threads) +
+      " && HcHeadPlan<{C}>::SharedBytes == " + std::to_string(k.sharedBytes);
   Launch<HcHeadParams> l;
   l.bind(&l.params.step, b.stepPlace());
   l.bind(&l.params.partials, b.placeOf(op.getPartials()));

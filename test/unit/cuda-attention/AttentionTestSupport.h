@@ -11,6 +11,7 @@
 #include "runtime/abi/program.h"
 #include "runtime/numerics/attention.h"
 #include "runtime/numerics/denormals.h"
+#include "targets/cuda/device/phases/step_view.cuh"
 #include "targets/cuda/emulation/Emulator.h"
 
 #include "gtest/gtest.h"
@@ -117,6 +118,13 @@ inline Floats frequencies(int count) {
   for (int i = 0; i < count; ++i)
     f.push_back(float(std::pow(10000.0, -1.0 * i / count)));
   return f;
+}
+
+/// As parameters take them.
+inline RopeFreqs ropeFreqs(const Floats &freqs) {
+  RopeFreqs out{};
+  std::copy(freqs.begin(), freqs.end(), out.of);
+  return out;
 }
 
 /// Rows of rope_table.

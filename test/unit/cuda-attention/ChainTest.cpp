@@ -66,12 +66,12 @@ public:
     out = emu.scratch<u16>("out", in.heads.size());
     window = emu.scratch<u8>("window", Layer::RingRows * Layer::RowBytes);
     entries = emu.scratch<u8>("entries", Tokens / 4 * Layer::RowBytes);
-    tiles = emu.scratch<u8>("tiles", IndexTileBytes);
+    tiles = emu.scratch<u8>("tiles", IndexTile<128>::Bytes);
     carries = emu.scratch<u8>("carry", Layer::CarrySlots * W * 8);
     indexCarries = emu.scratch<u8>("carry2", Layer::CarrySlots * W * 8);
     norm = emu.input("norm", in.norm);
     ape = emu.input("ape", in.ape);
-    freqs = emu.input("freqs", in.freqs);
+    freqs = ropeFreqs(in.freqs);
     sink = emu.input("sink", in.sink);
   }
 
@@ -163,7 +163,8 @@ private:
   const dsv4_step *at = nullptr;
   Global<u8> window, entries, tiles, carries, indexCarries;
   Global<const u16> norm;
-  Global<const float> ape, freqs, sink;
+  Global<const float> ape, sink;
+  RopeFreqs freqs;
   u32 last = 0, launches = 0;
 };
 

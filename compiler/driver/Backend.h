@@ -33,9 +33,8 @@ public:
   virtual bool readsScales() const { return false; }
   /// The object, with target and tuning filled into `facts`. `remark`: for the
   /// line of progress.
-  virtual llvm::Expected<std::string> emit(kern::ProgramOp program,
-                                           ProgramFacts &facts,
-                                           std::string &remark) = 0;
+  virtual llvm::Expected<std::string>
+  emit(kern::ProgramOp program, ProgramFacts &facts, std::string &remark) = 0;
 
   const std::string &name() const { return targetName; }
 

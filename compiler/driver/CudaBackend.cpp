@@ -100,8 +100,7 @@ Error CudaBackend::addCosts(const cuda::Cubin &Cubin, CudaHalf &Half) const {
   for (const cuda::KernelSpec &Kernel : Half.program.kernels) {
     const cuda::CubinFunction *Function = Cubin.find(Kernel.symbol);
     if (!Function)
-      return llvm::createStringError("the cubin lacks kernel " +
-                                     Kernel.symbol);
+      return llvm::createStringError("the cubin lacks kernel " + Kernel.symbol);
     cuda::KernelLimits Limits;
     Limits.dynamicShared = uint32_t(Kernel.sharedBytes);
     Limits.threads = uint32_t(Kernel.threads);
@@ -141,8 +140,7 @@ Expected<std::string> CudaBackend::emit(kern::ProgramOp Program,
     return Cubin.takeError();
   cuda::addLog(*Cubin, Code->resources);
   if (!Facts.dumpFolder.empty())
-    if (Error E =
-            dumpCuda(Half.program, *Cubin, Code->cubin, Facts.dumpFolder))
+    if (Error E = dumpCuda(Half.program, *Cubin, Code->cubin, Facts.dumpFolder))
       return std::move(E);
   if (Error E = addImages(*Code, Half))
     return std::move(E);

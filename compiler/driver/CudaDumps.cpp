@@ -48,10 +48,9 @@ static std::string graphTable(const cuda::CudaProgram &program) {
       out << llvm::formatv("  {0,-36} {1,-24} {2,8}", node.name,
                            kernelOf(program, node), node.gridX.fixed);
       for (const cuda::OperandSpec &operand : node.operands)
-        out << llvm::formatv(" {0}+{1}{2}",
-                             program.parts[size_t(operand.part)].name,
-                             operand.offset.fixed,
-                             operand.offset.perBlock ? "+.." : "");
+        out << llvm::formatv(
+            " {0}+{1}{2}", program.parts[size_t(operand.part)].name,
+            operand.offset.fixed, operand.offset.perBlock ? "+.." : "");
       out << "\n";
     }
   }
@@ -69,9 +68,8 @@ static std::string dotOf(const cuda::CudaProgram &program,
                          kernelOf(program, graph.nodes[i]));
   for (const dsv4_cuda_edge &edge : graph.edges)
     out << llvm::formatv("  n{0} -> n{1}{2};\n", edge.from, edge.to,
-                         edge.kind == DSV4_CUDA_PROGRAMMATIC
-                             ? " [style=dashed]"
-                             : "");
+                         edge.kind == DSV4_CUDA_PROGRAMMATIC ? " [style=dashed]"
+                                                             : "");
   out << "}\n";
   return text;
 }

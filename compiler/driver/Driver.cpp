@@ -303,8 +303,8 @@ Expected<llvm::ArrayRef<uint8_t>> Compilation::tensor(StringRef Name) {
 
 Error Compilation::readScales() {
   Show.begin("read scales");
-  if (Error E = countEscapes(program(),
-                             [&](StringRef Name) { return tensor(Name); }))
+  if (Error E =
+          countEscapes(program(), [&](StringRef Name) { return tensor(Name); }))
     return E;
   Show.end();
   return Error::success();

@@ -13,7 +13,7 @@ using llvm::Constant;
 namespace dsv4 {
 
 void ConstantTables::checkSize(Constant *value, uint64_t expected,
-                       llvm::StringRef what) {
+                               llvm::StringRef what) {
   uint64_t size = module.getDataLayout().getTypeAllocSize(value->getType());
   if (size != expected)
     fail("the emitted " + what + " has " + llvm::Twine(size) +
@@ -21,7 +21,7 @@ void ConstantTables::checkSize(Constant *value, uint64_t expected,
 }
 
 Constant *ConstantTables::global(llvm::StringRef name, Constant *value,
-                         unsigned align) {
+                                 unsigned align) {
   auto *variable =
       new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
                                llvm::GlobalValue::PrivateLinkage, value, name);
@@ -30,13 +30,14 @@ Constant *ConstantTables::global(llvm::StringRef name, Constant *value,
 }
 
 Constant *ConstantTables::bytes(llvm::StringRef name, llvm::StringRef data,
-                        bool addNull) {
+                                bool addNull) {
   Constant *value = llvm::ConstantDataArray::getString(context, data, addNull);
   return global(name, value, addNull ? 1 : 64);
 }
 
-Constant *ConstantTables::array(llvm::StringRef name, llvm::ArrayRef<Constant *> rows,
-                        uint64_t rowBytes) {
+Constant *ConstantTables::array(llvm::StringRef name,
+                                llvm::ArrayRef<Constant *> rows,
+                                uint64_t rowBytes) {
   if (rows.empty())
     return null();
   checkSize(rows[0], rowBytes, name);

@@ -44,10 +44,10 @@ Constant *CudaTables::images() {
     bool isPtx = image.kind == DSV4_CUDA_PTX;
     Constant *code = bytes("image", image.code, isPtx);
     llvm::cast<llvm::GlobalVariable>(code)->setAlignment(llvm::Align(64));
-    rows.push_back(record(
-        {i32(image.kind), i32(image.arch), i32(image.isSpecific),
-         i32(image.requiredDriver),
-         record({code, i64(int64_t(image.code.size()) + isPtx)})}));
+    rows.push_back(
+        record({i32(image.kind), i32(image.arch), i32(image.isSpecific),
+                i32(image.requiredDriver),
+                record({code, i64(int64_t(image.code.size()) + isPtx)})}));
   }
   return array("images", rows, sizeof(dsv4_cuda_image));
 }
@@ -61,8 +61,7 @@ Constant *CudaTables::kernels() {
       continue;
     }
     rows.push_back(record({text(kernel.symbol), i32(kernel.threads),
-                           i32(kernel.sharedBytes),
-                           i32(cost->second.registers),
+                           i32(kernel.sharedBytes), i32(cost->second.registers),
                            i32(cost->second.localBytes),
                            i32(kernel.paramsBytes), i32(0)}));
   }
@@ -72,8 +71,8 @@ Constant *CudaTables::kernels() {
 Constant *CudaTables::parts() {
   Rows rows;
   for (const cuda::PartSpec &part : program.parts)
-    rows.push_back(record({text(part.name), i32(part.kind), i32(part.tier),
-                           affine(part.bytes)}));
+    rows.push_back(record(
+        {text(part.name), i32(part.kind), i32(part.tier), affine(part.bytes)}));
   return array("parts", rows, sizeof(dsv4_cuda_part));
 }
 
@@ -92,15 +91,15 @@ Constant *CudaTables::node(const cuda::NodeSpec &node) {
         record({i32(operand.part), i32(operand.at), affine(operand.offset)}));
   Constant *params = null();
   if (!node.params.empty()) {
-    params = bytes("params",
-                   llvm::StringRef(reinterpret_cast<const char *>(
-                                       node.params.data()),
-                                   node.params.size()),
-                   false);
+    params = bytes(
+        "params",
+        llvm::StringRef(reinterpret_cast<const char *>(node.params.data()),
+                        node.params.size()),
+        false);
   }
   return record({text(node.name), i32(node.kernel), i32(0), i64(first),
-                 i64(int64_t(node.operands.size())), params,
-                 count(node.gridX), count(node.gridY)});
+                 i64(int64_t(node.operands.size())), params, count(node.gridX),
+                 count(node.gridY)});
 }
 
 void CudaTables::addGraph(const cuda::GraphSpec &graph) {
@@ -109,10 +108,10 @@ void CudaTables::addGraph(const cuda::GraphSpec &graph) {
     nodes.push_back(node(one));
   for (const dsv4_cuda_edge &edge : graph.edges)
     edges.push_back(record({i32(edge.from), i32(edge.to), i32(edge.kind)}));
-  graphs.push_back(record({text(graph.name), i64(graph.tokens),
-                           i64(graph.outputs), i64(firstNode),
-                           i64(int64_t(graph.nodes.size())), i64(firstEdge),
-                           i64(int64_t(graph.edges.size()))}));
+  graphs.push_back(
+      record({text(graph.name), i64(graph.tokens), i64(graph.outputs),
+              i64(firstNode), i64(int64_t(graph.nodes.size())), i64(firstEdge),
+              i64(int64_t(graph.edges.size()))}));
 }
 
 llvm::Expected<Constant *> CudaTables::emit() {
@@ -122,22 +121,29 @@ llvm::Expected<Constant *> CudaTables::emit() {
   auto table = [&](const char *name, const Rows &rows, uint64_t bytes) {
     return array(name, rows, bytes);
   };
-  Constant *root = record(
-      {i64(int64_t(DSV4_CUDA_MAGIC)), i32(DSV4_CUDA_ABI_VERSION),
-       i32(program.multiprocessors), text(program.target),
-       i64(half.driverBytes), i64(program.weightBytes), images(),
-       i64(int64_t(half.images.size())), kernelTable,
-       i64(int64_t(program.kernels.size())), parts(),
-       i64(int64_t(program.parts.size())), segments(),
-       i64(int64_t(program.segments.size())),
-       table("cuda_operands", operands, sizeof(dsv4_cuda_operand)),
-       i64(int64_t(operands.size())),
-       table("nodes", nodes, sizeof(dsv4_cuda_node)),
-       i64(int64_t(nodes.size())),
-       table("edges", edges, sizeof(dsv4_cuda_edge)),
-       i64(int64_t(edges.size())),
-       table("graphs", graphs, sizeof(dsv4_cuda_graph)),
-       i64(int64_t(graphs.size()))});
+  Constant *root =
+      record({i64(int64_t(DSV4_CUDA_MAGIC)),
+              i32(DSV4_CUDA_ABI_VERSION),
+              i32(program.multiprocessors),
+              text(program.target),
+              i64(half.driverBytes),
+              i64(program.weightBytes),
+              images(),
+              i64(int64_t(half.images.size())),
+              kernelTable,
+              i64(int64_t(program.kernels.size())),
+              parts(),
+              i64(int64_t(program.parts.size())),
+              segments(),
+              i64(int64_t(program.segments.size())),
+              table("cuda_operands", operands, sizeof(dsv4_cuda_operand)),
+              i64(int64_t(operands.size())),
+              table("nodes", nodes, sizeof(dsv4_cuda_node)),
+              i64(int64_t(nodes.size())),
+              table("edges", edges, sizeof(dsv4_cuda_edge)),
+              i64(int64_t(edges.size())),
+              table("graphs", graphs, sizeof(dsv4_cuda_graph)),
+              i64(int64_t(graphs.size()))});
   checkSize(root, sizeof(dsv4_cuda_program), "CUDA program");
   if (!problem.empty())
     return llvm::createStringError("cannot emit the CUDA program: " + problem);

@@ -250,10 +250,10 @@ Error Packer::gpuTiles(WeightOp op, const Matrix &m) {
     int64_t here = std::min(atOnce, count - first);
     buffer.resize(here * bytes);
     if (Error error = inParts(here, [&](int64_t lo, int64_t hi) {
-          return cuda::packTiles(
-              *layout, *plan, first + lo, hi - lo, m.data, m.scales,
-              llvm::MutableArrayRef(buffer).slice(lo * bytes,
-                                                  (hi - lo) * bytes));
+          return cuda::packTiles(*layout, *plan, first + lo, hi - lo, m.data,
+                                 m.scales,
+                                 llvm::MutableArrayRef(buffer).slice(
+                                     lo * bytes, (hi - lo) * bytes));
         }))
       return error;
     if (Error error = emit(buffer))

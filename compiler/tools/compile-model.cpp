@@ -8,6 +8,7 @@
 // 2 wrong usage, 130 interrupted.
 
 #include "compiler/driver/Driver.h"
+#include "compiler/driver/Predict.h"
 #include "compiler/tune/Tune.h"
 #include "runtime/base/thread_pool.h"
 
@@ -34,6 +35,7 @@ Examples:
   compile-model DeepSeek-V4-Flash -o flash --weights sidecar
   compile-model tune -o here.toml                      measure this machine, then
   compile-model DeepSeek-V4-Flash -o flash --profile here.toml
+  compile-model predict DeepSeek-V4-Flash --gpu h200   times on a GPU, predicted
   compile-model samples/tiny-chat --compile-to fuse -o fused.mlir)";
 
 void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
@@ -150,6 +152,53 @@ int tune(dsv4::tune::TuneOptions &options, const std::string &target) {
   return 0;
 }
 
+constexpr const char *PredictDescription =
+    R"(Predicts what the model of a checkpoint takes on a GPU: a decoded token and
+prefills, phase kind by phase kind, with the floor that bytes and products set
+and what others have published. Needs config.json alone and no GPU. Every time
+is a prediction from published figures of the GPU; docs/gpu-prediction.md has
+the assumptions.)";
+
+void addPredictFlags(CLI::App &predict, dsv4::PredictOptions &o) {
+  predict.add_option("checkpoint", o.checkpoint, "checkpoint directory")
+      ->required();
+  predict.add_option("--gpu", o.gpu,
+                     "h100, h200 (default), b200, rtx-pro-6000, dgx-spark");
+  predict.add_option("--linking", o.linking,
+                     "how launches follow each other: graph, "
+                     "dependent-launch (default), persistent");
+  predict
+      .add_option("--position", o.position,
+                  "of the decoded token (default: 8191)")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 40));
+  predict
+      .add_option("--prefill", o.prompts,
+                  "tokens of prompts (default: 4096 8192; 0: none)")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 40));
+  predict
+      .add_option("--step-tokens", o.stepTokens,
+                  "tokens of one step of a prefill (default: 4096)")
+      ->check(CLI::Range(int64_t(16), int64_t(65536)));
+  predict.add_flag("--json", o.json, "for tools; every phase by name");
+}
+
+int predict(dsv4::PredictOptions &options) {
+  std::erase(options.prompts, 0);
+  if (options.stepTokens % 16 != 0) {
+    fprintf(stderr,
+            "compile-model: predict: expected --step-tokens to be a multiple "
+            "of 16, found %lld\n",
+            (long long)options.stepTokens);
+    return 2;
+  }
+  if (llvm::Error error = dsv4::predictModel(options, llvm::outs())) {
+    fprintf(stderr, "compile-model: error: %s\n",
+            llvm::toString(std::move(error)).c_str());
+    return 1;
+  }
+  return 0;
+}
+
 int usage(const std::string &message) {
   fprintf(stderr, "compile-model: %s; see compile-model --help\n",
           message.c_str());
@@ -175,6 +224,9 @@ int main(int argc, char **argv) {
     tuneOptions.command += " " + std::string(argv[i]);
   CLI::App *tuneCommand = app.add_subcommand("tune", TuneDescription);
   addTuneFlags(*tuneCommand, tuneOptions, tuneTarget);
+  dsv4::PredictOptions predictOptions;
+  CLI::App *predictCommand = app.add_subcommand("predict", PredictDescription);
+  addPredictFlags(*predictCommand, predictOptions);
   app.set_version_flag("--version", dsv4::versionText());
   try {
     app.parse(argc, argv);
@@ -184,6 +236,8 @@ int main(int argc, char **argv) {
   }
   if (*tuneCommand)
     return tune(tuneOptions, tuneTarget);
+  if (*predictCommand)
+    return predict(predictOptions);
   if (listTargets)
     return dsv4::listTargets();
   if (options.printConfigs)

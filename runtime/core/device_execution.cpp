@@ -83,6 +83,16 @@ Status DeviceExecution::prepare(const dsv4_program &program, int device,
 
 Status DeviceExecution::load(const WeightsFile &weights,
                              const cuda::UploadOptions &upload) {
+  uint64_t most = 0;
+  for (int64_t i = 0; i < root->cuda->num_graphs; ++i)
+    if (uint64_t(root->cuda->graphs[i].num_nodes) > most)
+      most = uint64_t(root->cuda->graphs[i].num_nodes);
+  room = {};
+  size_t first = room.add(most * sizeof(cuda::NodeResult));
+  size_t second = room.add(most * sizeof(cuda::NodeResult));
+  DSV4_RETURN_IF_ERROR(room.reserve());
+  results = (cuda::NodeResult *)room.address(first);
+  sums = (cuda::NodeResult *)room.address(second);
   return session.load({weights.data, weights.bytes, upload});
 }
 
@@ -96,21 +106,35 @@ int64_t DeviceExecution::columnRows() const {
          int64_t(sizeof(int32_t));
 }
 
-Status DeviceExecution::run(const dsv4_step &step, PhaseSample *) {
-  int64_t graph;
+void DeviceExecution::close() {
+  session.close();
+  room.release();
+}
+
+/// The step as the GPU sees it, and the graph that takes it.
+Status DeviceExecution::writeStep(const dsv4_step &step, int64_t &graph) {
   DSV4_RETURN_IF_ERROR(session.findGraph(step.tokens, step.outputs, graph));
-  auto column = [&](int64_t number) {
-    int64_t at = dsv4_cuda_step_column(number, root->limits.max_step_tokens);
-    return (const int32_t *)session.address(DSV4_CUDA_PART_STEP, uint64_t(at));
-  };
   dsv4_step there = step;
   const int32_t **columns[DSV4_CUDA_STEP_COLUMNS] = {
       &there.token,     &there.position, &there.sequence,
       &there.first_row, &there.end_row,  &there.output_row};
-  for (int64_t i = 0; i < DSV4_CUDA_STEP_COLUMNS; ++i)
-    *columns[i] = column(i);
+  for (int64_t i = 0; i < DSV4_CUDA_STEP_COLUMNS; ++i) {
+    int64_t at = dsv4_cuda_step_column(i, root->limits.max_step_tokens);
+    *columns[i] =
+        (const int32_t *)session.address(DSV4_CUDA_PART_STEP, uint64_t(at));
+  }
   memcpy(session.host(DSV4_CUDA_PART_HOST_STEP), &there, sizeof(there));
-  return session.run(graph);
+  return okStatus();
+}
+
+Status DeviceExecution::run(const dsv4_step &step, PhaseSample *samples) {
+  int64_t graph;
+  DSV4_RETURN_IF_ERROR(writeStep(step, graph));
+  if (!samples)
+    return session.run(graph);
+  DSV4_RETURN_IF_ERROR(runNodes(graph, results));
+  addSamples(step, graph, samples);
+  return okStatus();
 }
 
 Status DeviceExecution::save(int64_t slot, void *to) {

@@ -15,6 +15,14 @@
 
 namespace dsv4 {
 
+/// Where a step's time goes on the GPU. `nodes` is [nodes of the graph], of
+/// DeviceExecution, until the next call.
+struct StepProfile {
+  int64_t graph = 0; // number
+  double graphMicroseconds = 0;
+  const cuda::NodeResult *nodes = nullptr;
+};
+
 class DeviceExecution {
 public:
   /// Whether the program's tables are what an engine needs, and driver and
@@ -28,7 +36,7 @@ public:
   }
   /// Takes the planned memory and copies the weights.
   Status load(const WeightsFile &weights, const cuda::UploadOptions &upload);
-  void close() { session.close(); }
+  void close();
 
   /// Bytes between two slots' state.
   int64_t stateStride() const {
@@ -38,7 +46,14 @@ public:
   int32_t *columns() const;
   int64_t columnRows() const;
 
+  /// With `samples` ([num_phases]) the nodes run one by one, and add to those
+  /// of the phase whose name they have: the time that they took alone, and the
+  /// phase's work.
   Status run(const dsv4_step &step, PhaseSample *samples);
+
+  /// Runs a step so often as a graph, then so often node by node; averages.
+  /// What the step writes to state is written each time.
+  Status profile(const dsv4_step &step, int repeats, StepProfile &profile);
   const float *logits() const {
     return (const float *)session.host(DSV4_CUDA_PART_HOST_LOGITS);
   }
@@ -51,7 +66,14 @@ public:
   cuda::Session session;
 
 private:
+  Status writeStep(const dsv4_step &step, int64_t &graph);
+  Status runNodes(int64_t graph, cuda::NodeResult *results);
+  void addSamples(const dsv4_step &step, int64_t graph, PhaseSample *samples);
+
   const dsv4_program *root = nullptr;
+  // For each node of a graph; the results of one run, and sums of some.
+  Reservation room;
+  cuda::NodeResult *results = nullptr, *sums = nullptr;
 };
 
 } // namespace dsv4

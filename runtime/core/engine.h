@@ -93,6 +93,11 @@ public:
   /// feed() of any number of tokens, logits of the last one alone.
   Status prefill(int64_t slot, const int32_t *tokens, int64_t count);
 
+  /// Where the time of such a step goes on the GPU. The step runs many times
+  /// and adds no length; what the slots hold is then of no text: reset them.
+  Status profile(const StepPart *parts, int64_t numParts, int repeats,
+                 StepProfile &profile);
+
   /// Tokens that a slot must hold for repeatTo(): 16 entries of every ratio.
   static constexpr int64_t leastRepeated = 16 * DSV4_CONTEXT_BLOCK;
   /// Makes a slot `length` tokens long by repeating the compressed entries that
@@ -118,6 +123,7 @@ private:
   Status checkPart(const StepPart &part) const;
   Status checkParts(const StepPart *parts, int64_t numParts) const;
   void addPart(const StepPart &part);
+  Status addParts(const StepPart *parts, int64_t numParts);
   Status openWeights(const EngineOptions &options);
   Status verifyWeights();
   MemoryPlan makePlan(const EngineOptions &options, int64_t tokens) const;

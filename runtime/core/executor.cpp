@@ -34,16 +34,15 @@ void Executor::open(const dsv4_program &p, const Spaces &s, int64_t blocks,
   }
 }
 
-int64_t Executor::items(const dsv4_step &step, const dsv4_phase &phase) const {
+int64_t phaseItems(const dsv4_step &step, const dsv4_phase &phase,
+                   int64_t active) {
   switch (phase.items_rule) {
   case DSV4_ITEMS_TOKENS:
     return phase.items_factor * step.tokens;
   case DSV4_ITEMS_OUTPUTS:
     return phase.items_factor * step.outputs;
   case DSV4_ITEMS_ACTIVE_EXPERTS:
-    return phase.items_factor *
-           *(const int32_t *)
-               addresses[phase.first_operand + phase.items_operand];
+    return phase.items_factor * active;
   case DSV4_ITEMS_ENTRIES: {
     int64_t visible = (step.max_position + 1) / phase.items_ratio;
     int64_t blocks = (visible + phase.items_block - 1) / phase.items_block;
@@ -52,6 +51,14 @@ int64_t Executor::items(const dsv4_step &step, const dsv4_phase &phase) const {
   default:
     return phase.items_factor;
   }
+}
+
+int64_t Executor::items(const dsv4_step &step, const dsv4_phase &phase) const {
+  int64_t active = 0;
+  if (phase.items_rule == DSV4_ITEMS_ACTIVE_EXPERTS)
+    active =
+        *(const int32_t *)addresses[phase.first_operand + phase.items_operand];
+  return phaseItems(step, phase, active);
 }
 
 namespace {

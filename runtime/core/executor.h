@@ -23,6 +23,10 @@ inline int64_t contextBlocks(int64_t tokens) {
   return (tokens + DSV4_CONTEXT_BLOCK - 1) / DSV4_CONTEXT_BLOCK;
 }
 
+/// How many items a phase has; `active` experts where that is its rule.
+int64_t phaseItems(const dsv4_step &step, const dsv4_phase &phase,
+                   int64_t active);
+
 /// Base addresses of the operand spaces.
 struct Spaces {
   const void *weights = nullptr;

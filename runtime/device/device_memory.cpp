@@ -241,6 +241,14 @@ Status DeviceMemory::write(int64_t part, uint64_t offset, const void *from,
   return okStatus();
 }
 
+Status DeviceMemory::peek(int64_t part, uint64_t offset, int64_t place) {
+  char *to = staging[0].buffer + uint64_t(place) * sizeof(int32_t);
+  DSV4_CUDA_TRY(
+      *api, memcpyDtoHAsync(to, address(part, offset), sizeof(int32_t), queue),
+      "cannot copy %s from the GPU", root->parts[part].name);
+  return okStatus();
+}
+
 Status DeviceMemory::move(int64_t part, uint64_t from, uint64_t to,
                           uint64_t bytes) {
   DSV4_CUDA_TRY(

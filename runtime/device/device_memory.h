@@ -46,6 +46,13 @@ public:
   /// Copy `bytes` of a part to or from any memory of the host, and wait.
   Status read(int64_t part, uint64_t offset, void *to, uint64_t bytes);
   Status write(int64_t part, uint64_t offset, const void *from, uint64_t bytes);
+  /// Copies a number of a part in device memory to a place of its own, behind
+  /// the work before it; peeked() has it after wait(). Places count from 0.
+  Status peek(int64_t part, uint64_t offset, int64_t place);
+  int32_t peeked(int64_t place) const {
+    return reinterpret_cast<const int32_t *>(staging[0].buffer)[place];
+  }
+  static constexpr int64_t numPlaces = int64_t(stagingBytes / sizeof(int32_t));
   /// Copies within device memory, where the two ends do not overlap, behind the
   /// work before it.
   Status move(int64_t part, uint64_t from, uint64_t to, uint64_t bytes);

@@ -29,8 +29,7 @@ Address Graph::addressOf(const dsv4_cuda_operand &operand) const {
                               evaluate(operand.offset, with.plan->blocks));
 }
 
-Status Graph::addLaunch(GraphHandle graph, const dsv4_cuda_node &node,
-                        GraphNode &handle) {
+Status Graph::prepareLaunch(const dsv4_cuda_node &node, Launch &launch) const {
   const dsv4_cuda_kernel &kernel = with.program->kernels[node.kernel];
   uint64_t x = count(node.grid_x), y = count(node.grid_y);
   if (x > maxGridX || y > maxGridY)
@@ -40,25 +39,33 @@ Status Graph::addLaunch(GraphHandle graph, const dsv4_cuda_node &node,
                      node.name, (unsigned long long)maxGridX,
                      (unsigned long long)maxGridY, (unsigned long long)x,
                      (unsigned long long)y);
-  // The driver copies parameters while it adds the node.
-  alignas(16) char params[DSV4_CUDA_MAX_PARAMS];
-  memcpy(params, node.params, size_t(kernel.params_bytes));
+  memcpy(launch.params, node.params, size_t(kernel.params_bytes));
   for (int64_t i = 0; i < node.num_operands; ++i) {
     const dsv4_cuda_operand &operand =
         with.program->operands[node.first_operand + i];
     Address address = addressOf(operand);
-    memcpy(params + operand.at, &address, sizeof(address));
+    memcpy(launch.params + operand.at, &address, sizeof(address));
   }
-  void *pointers[] = {params};
-  KernelNodeParams launch = {};
-  launch.function = with.module->function(node.kernel);
-  launch.gridX = uint32_t(x);
-  launch.gridY = uint32_t(y);
-  launch.blockX = uint32_t(kernel.threads);
-  launch.gridZ = launch.blockY = launch.blockZ = 1;
-  launch.sharedBytes = uint32_t(kernel.dynamic_shared_bytes);
-  launch.params = pointers;
-  DSV4_CUDA_TRY(*api, graphAddKernelNode(&handle, graph, nullptr, 0, &launch),
+  launch.pointers[0] = launch.params;
+  KernelNodeParams &p = launch.node;
+  p = {};
+  p.function = with.module->function(node.kernel);
+  p.gridX = uint32_t(x);
+  p.gridY = uint32_t(y);
+  p.blockX = uint32_t(kernel.threads);
+  p.gridZ = p.blockY = p.blockZ = 1;
+  p.sharedBytes = uint32_t(kernel.dynamic_shared_bytes);
+  p.params = launch.pointers;
+  return okStatus();
+}
+
+Status Graph::addLaunch(GraphHandle graph, const dsv4_cuda_node &node,
+                        GraphNode &handle) {
+  // The driver copies parameters while it adds the node.
+  Launch launch;
+  DSV4_RETURN_IF_ERROR(prepareLaunch(node, launch));
+  DSV4_CUDA_TRY(*api,
+                graphAddKernelNode(&handle, graph, nullptr, 0, &launch.node),
                 "cannot add %s to graph %s", node.name, table->name);
   return okStatus();
 }
@@ -69,8 +76,7 @@ static uint64_t roomBehind(const DevicePlan &plan,
   return plan.parts[operand.part].bytes - evaluate(operand.offset, plan.blocks);
 }
 
-Status Graph::addCopy(GraphHandle graph, const dsv4_cuda_node &node,
-                      GraphNode &handle) {
+Status Graph::prepareCopy(const dsv4_cuda_node &node, CopyParams &copy) const {
   const dsv4_cuda_operand *ends = with.program->operands + node.first_operand;
   uint64_t bytes = count(node.grid_x);
   for (int i = 0; i < 2; ++i)
@@ -80,7 +86,7 @@ Status Graph::addCopy(GraphHandle graph, const dsv4_cuda_node &node,
                        "compile the model again",
                        node.name, (unsigned long long)room,
                        (unsigned long long)bytes);
-  CopyParams copy = {};
+  copy = {};
   CopyEnd *sides[] = {&copy.from, &copy.to};
   for (int i = 0; i < 2; ++i) {
     CopyEnd &side = *sides[i];
@@ -96,6 +102,13 @@ Status Graph::addCopy(GraphHandle graph, const dsv4_cuda_node &node,
   }
   copy.widthInBytes = bytes;
   copy.height = copy.depth = 1;
+  return okStatus();
+}
+
+Status Graph::addCopy(GraphHandle graph, const dsv4_cuda_node &node,
+                      GraphNode &handle) {
+  CopyParams copy;
+  DSV4_RETURN_IF_ERROR(prepareCopy(node, copy));
   DSV4_CUDA_TRY(*api,
                 graphAddMemcpyNode(&handle, graph, nullptr, 0, &copy,
                                    with.device->context()),
@@ -172,6 +185,30 @@ Status Graph::launch() {
   DSV4_CUDA_TRY(*api, graphLaunch(exec, with.memory->stream()),
                 "cannot launch graph %s", table->name);
   return okStatus();
+}
+
+Status Graph::launchNode(int64_t index) {
+  const dsv4_cuda_node &node = with.program->nodes[table->first_node + index];
+  Stream stream = with.memory->stream();
+  Result result;
+  if (node.kernel >= 0) {
+    Launch launch;
+    DSV4_RETURN_IF_ERROR(prepareLaunch(node, launch));
+    const KernelNodeParams &p = launch.node;
+    result = api->launchKernel(p.function, p.gridX, p.gridY, p.gridZ, p.blockX,
+                               p.blockY, p.blockZ, p.sharedBytes, stream,
+                               p.params, nullptr);
+  } else {
+    CopyParams copy;
+    DSV4_RETURN_IF_ERROR(prepareCopy(node, copy));
+    result = copy.from.type == HostMemory
+                 ? api->memcpyHtoDAsync(copy.to.device, copy.from.host,
+                                        copy.widthInBytes, stream)
+                 : api->memcpyDtoHAsync(copy.to.host, copy.from.device,
+                                        copy.widthInBytes, stream);
+  }
+  return result ? api->failure(result, "cannot launch %s", node.name)
+                : okStatus();
 }
 
 } // namespace dsv4::cuda

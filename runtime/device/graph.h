@@ -40,9 +40,20 @@ public:
 
   /// Starts it; its results are there after DeviceMemory::wait().
   Status launch();
+  /// Starts one node of it alone, behind the work before. Nodes started one by
+  /// one in their order compute what the graph does.
+  Status launchNode(int64_t index);
 
 private:
+  /// A launch with its addresses put in.
+  struct Launch {
+    alignas(16) char params[DSV4_CUDA_MAX_PARAMS];
+    void *pointers[1];
+    KernelNodeParams node;
+  };
   Status buildNodes(GraphHandle graph);
+  Status prepareLaunch(const dsv4_cuda_node &node, Launch &launch) const;
+  Status prepareCopy(const dsv4_cuda_node &node, CopyParams &copy) const;
   Status addLaunch(GraphHandle graph, const dsv4_cuda_node &node,
                    GraphNode &handle);
   Status addCopy(GraphHandle graph, const dsv4_cuda_node &node,

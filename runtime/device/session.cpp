@@ -55,16 +55,18 @@ Status Session::load(const SessionWeights &weights) {
 }
 
 Status Session::takeRoom() {
-  int64_t most = 0;
+  mostNodes = 0;
   for (int64_t i = 0; i < root->num_graphs; ++i)
-    if (root->graphs[i].num_nodes > most)
-      most = root->graphs[i].num_nodes;
+    if (root->graphs[i].num_nodes > mostNodes)
+      mostNodes = root->graphs[i].num_nodes;
   room = {};
   size_t first = room.add(uint64_t(root->num_kernels) * sizeof(Function));
-  size_t second = room.add(uint64_t(most) * sizeof(GraphNode));
+  size_t second = room.add(uint64_t(mostNodes) * sizeof(GraphNode));
+  size_t third = room.add(2 * uint64_t(mostNodes) * sizeof(Event));
   DSV4_RETURN_IF_ERROR(room.reserve());
   functions = static_cast<Function *>(room.address(first));
   nodes = static_cast<GraphNode *>(room.address(second));
+  events = static_cast<Event *>(room.address(third));
   return okStatus();
 }
 
@@ -76,6 +78,8 @@ Status Session::buildGraphs() {
 }
 
 void Session::close() {
+  timers.close();
+  closeCopies();
   for (Graph &graph : graphs)
     graph.close();
   module.unload();

@@ -13,6 +13,7 @@
 #include "runtime/device/device_memory.h"
 #include "runtime/device/graph.h"
 #include "runtime/device/module.h"
+#include "runtime/device/timers.h"
 
 namespace dsv4::cuda {
 
@@ -30,6 +31,20 @@ struct SessionOptions {
   int64_t sequences = 1;
   SessionWeights weights;
   const char *library = "libcuda.so.1";
+};
+
+/// A number of a part in device memory that is wanted as it is before a node
+/// runs; `wants` is false where there is none.
+struct NodeProbe {
+  void *context = nullptr;
+  bool (*wants)(void *context, int64_t node, int64_t &part,
+                uint64_t &offset) = nullptr;
+};
+
+/// What a node did when it ran alone.
+struct NodeResult {
+  double microseconds = 0;
+  int32_t probed = 0;
 };
 
 /// All calls come from the thread that opened it.
@@ -63,6 +78,18 @@ public:
   /// step is about has been written to pinned parts before.
   Status run(int64_t graph);
 
+  /// The same between two events on the GPU.
+  Status runTimed(int64_t graph, double &microseconds);
+  /// Runs the graph's nodes one by one, each between two events: `results` has
+  /// one for each. Nothing overlaps, and a time has what a launch costs in it.
+  Status runNodes(int64_t graph, const NodeProbe &probe, NodeResult *results);
+  /// Takes two buffers of `bytes` to measure copies between. Without room for
+  /// them there is nothing to measure, which is no error.
+  Status openCopies(uint64_t bytes);
+  /// Bytes per second that copies within the GPU's memory read and write; 0
+  /// without buffers.
+  Status measureCopies(double &rate);
+
   /// Zeroes the state of one sequence.
   Status reset(int64_t sequence);
 
@@ -80,6 +107,8 @@ public:
 
 private:
   Status takeRoom();
+  Status openTimers();
+  void closeCopies();
   Status buildGraphs();
 
   const dsv4_cuda_program *root = nullptr;
@@ -92,6 +121,11 @@ private:
   Reservation room; // of handles
   Function *functions = nullptr;
   GraphNode *nodes = nullptr;
+  Timers timers;
+  Event *events = nullptr; // two for each node of the largest graph
+  int64_t mostNodes = 0;
+  Address copies = 0; // two buffers of copyBytes
+  uint64_t copyBytes = 0;
   int64_t image = 0;
 };
 

@@ -38,7 +38,7 @@ struct BenchLists {
 struct Bench {
   Engine engine;
   Ceiling ceiling;
-  bool hasCeiling = false;
+  bool hasCeiling = false; // of the CPU; of a GPU the session measures
   bool isRepeating = false;
   PhaseSample *samples = nullptr; // [num_phases]
   int64_t steps = 0;              // that samples add up
@@ -60,6 +60,10 @@ struct Bench {
   /// Fills an empty sequence up to `depth` tokens; with isRepeating in much
   /// less time than their prefill takes (Engine::repeatTo).
   Status fill(int64_t sequence, int64_t depth);
+  /// Where the time of the first step of a test goes on a GPU: of a prompt, or
+  /// of a generation where `prompt` is 0, behind `depth` tokens.
+  Status profile(int64_t prompt, int64_t sequences, int64_t depth, int repeats,
+                 StepProfile &profile);
   /// Adds `count` tokens from position `from` to each sequence, one of each in
   /// a step.
   Status generate(int64_t sequences, int64_t from, int64_t count,

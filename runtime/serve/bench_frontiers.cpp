@@ -50,6 +50,8 @@ Status checkFlags(const Flags &flags, const BenchLists &lists) {
     return refuse("--repeat-depth", "computes each context; leave it out");
   if (flags.trace)
     return refuse("--trace", "writes none; use another format");
+  if (flags.gpuProfile)
+    return refuse("--gpu-profile", "prints none; use another format");
   if (lists.threads.count > 1)
     return refuse("-t", "takes one number of threads, for one table");
   if (lists.gens.count != 1 || lists.gens.values[0] < 1)

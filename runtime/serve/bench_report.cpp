@@ -21,6 +21,7 @@ namespace {
 constexpr const char *fieldNames[] = {"build_commit",
                                       "build_number",
                                       "cpu_info",
+                                      "gpu_info",
                                       "backends",
                                       "version",
                                       "target",
@@ -141,6 +142,8 @@ void addMemory(const MemoryUse &m, Row &row) {
     row.addNone();
 }
 
+const char *backendOf(const BenchTest &t) { return t.gpu ? "CUDA" : "CPU"; }
+
 void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
   char cpu[64], file[512], when[32] = "";
   cpuName(cpu, sizeof(cpu));
@@ -155,7 +158,8 @@ void fillRow(const dsv4_program &p, const BenchTest &t, Row &row) {
   row.add("unknown");
   row.add(int64_t(0));
   row.add(cpu);
-  row.add("CPU");
+  row.add(t.gpu ? t.gpu : "");
+  row.add(backendOf(t));
   row.add("dsv4c " DSV4_VERSION);
   row.add(p.target);
   row.add(p.identity);
@@ -212,16 +216,19 @@ void printMarkdown(const dsv4_program &p, const BenchTest &t) {
     snprintf(name + strlen(name), sizeof(name) - strlen(name), " @ d%lld",
              (long long)t.depth);
   Mean ts = meanOf(t, [&](int i) { return t.rate(i); });
-  printf("| %s | %.2f GiB | CPU | %d | %s | %.2f ± %.2f |", p.identity,
-         double(p.limits.weight_bytes) / (1 << 30), t.threads, name, ts.average,
-         ts.deviation);
+  printf("| %s | %.2f GiB | %s | %d | %s | %.2f ± %.2f |", p.identity,
+         double(p.limits.weight_bytes) / (1 << 30), backendOf(t), t.threads,
+         name, ts.average, ts.deviation);
   Against read = againstReading(t), dots = againstDots(t);
-  if (read.ceiling > 0)
-    printf(" %.2f | %.1f %% of %.1f | %.1f | %.1f %% of %.1f |",
-           read.rate * 1e-9, read.percent, read.ceiling * 1e-9,
-           dots.rate * 1e-9, dots.percent, dots.ceiling * 1e-9);
-  else
-    printf(" %.2f | | %.1f | |", read.rate * 1e-9, dots.rate * 1e-9);
+  auto print = [](const Against &one, int digits) {
+    printf(" %.*f |", digits, one.rate * 1e-9);
+    if (one.ceiling > 0)
+      printf(" %.1f %% of %.1f |", one.percent, one.ceiling * 1e-9);
+    else
+      fputs(" |", stdout);
+  };
+  print(read, 2);
+  print(dots, 1);
   double bytes = double(t.traffic.weightBytes + t.traffic.stateBytes);
   printf(" %.3f MB |\n", bytes * 1e-6 / double(t.tokens()));
 }
@@ -296,6 +303,32 @@ void MemoryUse::setPlan(const MemoryPlan &plan) {
   rest = plan.restBytes();
 }
 
+void MemoryUse::setDevicePlan(const cuda::DevicePlan &plan) {
+  const uint64_t *of = plan.deviceBytesOf;
+  isOnDevice = true;
+  deviceWeights = of[DSV4_CUDA_WEIGHTS];
+  onHost = plan.pinnedBytes + cuda::numStaging * cuda::stagingBytes + planned;
+  state = of[DSV4_CUDA_STATE];
+  buffers = of[DSV4_CUDA_BUFFERS];
+  scratch = of[DSV4_CUDA_WORKSPACE];
+  rest = of[DSV4_CUDA_STEP];
+  planned = state + buffers + scratch + rest;
+}
+
+namespace {
+
+void printDeviceMemory(const MemoryUse &m) {
+  auto mib = [](uint64_t bytes) { return double(bytes) / (1 << 20); };
+  printf("\nmemory of the GPU: %.2f MiB of weights and %.2f MiB planned (state "
+         "%.2f, buffers %.2f, workspace %.2f, rest %.2f); %.2f MiB planned on "
+         "the host\n",
+         mib(m.deviceWeights), mib(m.planned), mib(m.state), mib(m.buffers),
+         mib(m.scratch), mib(m.rest), mib(m.onHost));
+  fputs("the read limit is what copies on the GPU read and write\n", stdout);
+}
+
+} // namespace
+
 void printBenchFooter(BenchFormat format, const MemoryUse *memory, int count) {
   if (format == BenchFormat::Json)
     fputs("\n]\n", stdout);
@@ -303,6 +336,10 @@ void printBenchFooter(BenchFormat format, const MemoryUse *memory, int count) {
     return;
   auto mib = [](uint64_t bytes) { return double(bytes) / (1 << 20); };
   for (const MemoryUse *m = memory; m < memory + count; ++m) {
+    if (m->isOnDevice) {
+      printDeviceMemory(*m);
+      continue;
+    }
     printf("\nmemory with %d threads: %.2f MiB planned (state %.2f, buffers "
            "%.2f, scratch %.2f, rest %.2f); ",
            m->threads, mib(m->planned), mib(m->state), mib(m->buffers),

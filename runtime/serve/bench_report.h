@@ -10,6 +10,7 @@
 #include "runtime/abi/program.h"
 #include "runtime/core/executor.h"
 #include "runtime/core/memory_plan.h"
+#include "runtime/device/device_plan.h"
 
 #include <stdint.h>
 
@@ -22,6 +23,10 @@ struct MemoryUse {
   int threads = 0;
   uint64_t planned = 0; // the sum of the next four
   uint64_t state = 0, buffers = 0, scratch = 0, rest = 0;
+  /// Of a GPU what precedes is on it, workspace being the scratch, and these
+  /// are weights there and what is pinned and reserved on the host.
+  bool isOnDevice = false;
+  uint64_t deviceWeights = 0, onHost = 0;
   /// The most anonymous memory at the end of a repetition, without what the
   /// process had before the engine and without what the machine's limits are
   /// measured with. It has the workers' stacks in it and bench's own tables,
@@ -29,6 +34,8 @@ struct MemoryUse {
   uint64_t peak = 0;
 
   void setPlan(const MemoryPlan &plan);
+  /// Behind setPlan(), of an engine on a GPU.
+  void setDevicePlan(const cuda::DevicePlan &plan);
 };
 
 /// One measured combination: a prompt (n_gen 0) or a generation (n_prompt 0).
@@ -36,6 +43,7 @@ struct BenchTest {
   int64_t prompt, gen, depth, context;
   int64_t sequences; // that a step feeds
   int threads;
+  const char *gpu;            // its name; null: the CPU
   double samples[maxRepeats]; // seconds
   int repeats;
   /// Of single steps of a generation, over all repetitions; 0 for a prompt.

@@ -13,6 +13,10 @@ namespace {
 
 constexpr int64_t MaxStep = 4096; // tokens of one call
 
+/// Of each of the two buffers that copies on a GPU are measured with: larger
+/// than the caches of any so far.
+constexpr uint64_t copyBytes = uint64_t(256) << 20;
+
 /// Token `at` of a sequence; each has its own.
 int32_t tokenOf(int64_t sequence, int64_t at, int64_t vocab) {
   uint64_t x = uint64_t(at + sequence * 7919) * 0x9e3779b97f4a7c15ull;
@@ -28,6 +32,8 @@ void Bench::clearSamples() {
 }
 
 void Bench::measureMemory() {
+  if (engine.isOnDevice())
+    return; // the driver's own is in it
   uint64_t now = anonymousBytes();
   uint64_t own = now > foreignBytes ? now - foreignBytes : 0;
   memory.peak = own > memory.peak ? own : memory.peak;
@@ -79,6 +85,40 @@ Status Bench::generate(int64_t sequences, int64_t from, int64_t count,
   return okStatus();
 }
 
+Status Bench::profile(int64_t prompt, int64_t sequences, int64_t depth,
+                      int repeats, StepProfile &result) {
+  static int32_t ids[MaxStep];
+  static StepPart parts[maxTogether];
+  int64_t most =
+      engine.maxStepTokens() < MaxStep ? engine.maxStepTokens() : MaxStep;
+  int64_t count = prompt ? (prompt < most ? prompt : most) : 1, used = 0;
+  for (int64_t s = 0; s < sequences; ++s) {
+    DSV4_RETURN_IF_ERROR(engine.reset(s));
+    DSV4_RETURN_IF_ERROR(fill(s, depth));
+    parts[s] = {s, ids + used, count, 1};
+    for (int64_t i = 0; i < count && used < MaxStep; ++i)
+      ids[used++] = tokenOf(s, depth + i, engine.vocab());
+  }
+  if (interrupted())
+    return makeError(Code::Interrupted, "interrupted");
+  DSV4_RETURN_IF_ERROR(engine.profile(parts, sequences, repeats, result));
+  for (int64_t s = 0; s < sequences; ++s)
+    DSV4_RETURN_IF_ERROR(engine.reset(s));
+  return okStatus();
+}
+
+/// What the machine's limits are measured with.
+static Status openLimits(Bench &bench, const dsv4_program &program) {
+  if (bench.engine.isOnDevice())
+    return bench.engine.session().openCopies(copyBytes);
+  uint64_t before = anonymousBytes();
+  Status status =
+      bench.ceiling.open(bench.engine.workers(), program.cpu_features);
+  bench.hasCeiling = status.isOk();
+  bench.foreignBytes += anonymousBytes() - before;
+  return status;
+}
+
 Status openBench(Bench &bench, const dsv4_program &program, const Flags &flags,
                  const BenchNeeds &needs) {
   EngineOptions options = engineOptions(flags);
@@ -95,18 +135,16 @@ Status openBench(Bench &bench, const dsv4_program &program, const Flags &flags,
   DSV4_RETURN_IF_ERROR(bench.engine.open(program, options));
   bench.memory.threads = bench.engine.workers().threads();
   bench.memory.setPlan(bench.engine.memoryPlan());
+  if (bench.engine.isOnDevice())
+    bench.memory.setDevicePlan(bench.engine.session().devicePlan());
   char *extra = static_cast<char *>(bench.engine.extra());
   bench.samples = reinterpret_cast<PhaseSample *>(extra);
   bench.stepTimes.open(reinterpret_cast<double *>(extra + sampleBytes), places);
   bench.snapshot = extra + sampleBytes + timeBytes;
   if (flags.noCeiling)
     return okStatus();
-  uint64_t before = anonymousBytes();
-  Status status =
-      bench.ceiling.open(bench.engine.workers(), program.cpu_features);
-  bench.hasCeiling = status.isOk();
-  bench.foreignBytes += anonymousBytes() - before;
-  if (bench.hasCeiling)
+  Status status = openLimits(bench, program);
+  if (status.isOk())
     return status;
   bench.engine.close();
   return makeError(status.code,

@@ -38,6 +38,7 @@ struct Flags {
   bool raw = false, think = false, json = false, verbose = false;
   const char *trace = nullptr;
   bool ignoreEos = false, verify = false, profilePhases = false;
+  bool gpuProfile = false;
   bool noPin = false, repeatDepth = false, noCeiling = false;
   text::SamplerParams sampler;
 };

@@ -10,6 +10,7 @@
 
 #include "runtime/serve/bench.h"
 #include "runtime/serve/bench_report.h"
+#include "runtime/serve/device_profile.h"
 
 #include <stdlib.h>
 
@@ -36,10 +37,13 @@ struct Limits {
   double read = 0, dots = 0;
 };
 
-Limits measureLimits(Bench &bench) {
-  if (!bench.hasCeiling)
-    return {};
-  return {bench.ceiling.readBytes(), bench.ceiling.multiplyAdds()};
+Status measureLimits(Bench &bench, Limits &limits) {
+  limits = {};
+  if (bench.engine.isOnDevice())
+    return bench.engine.session().measureCopies(limits.read);
+  if (bench.hasCeiling)
+    limits = {bench.ceiling.readBytes(), bench.ceiling.multiplyAdds()};
+  return okStatus();
 }
 
 /// One repetition; `took` gets its seconds.
@@ -69,12 +73,17 @@ Status runTest(Bench &bench, BenchTest &test, bool isProfiled) {
   for (int64_t i = 0; i < bench.engine.program().num_phases; ++i)
     test.traffic.add(bench.samples[i].traffic);
   bench.clearSamples();
+  // A GPU has run node by node for that, and does so again for a profile.
+  bool isOnDevice = bench.engine.isOnDevice();
+  if (isOnDevice)
+    DSV4_RETURN_IF_ERROR(repeatOnce(bench, test, nullptr, &took));
+  PhaseSample *timed = isProfiled && !isOnDevice ? bench.samples : nullptr;
   bench.stepTimes.start(test.gen * test.repeats);
-  Limits before = measureLimits(bench);
+  Limits before, after;
+  DSV4_RETURN_IF_ERROR(measureLimits(bench, before));
   for (int i = 0; i < test.repeats && !interrupted(); ++i) {
-    DSV4_RETURN_IF_ERROR(repeatOnce(
-        bench, test, isProfiled ? bench.samples : nullptr, &test.samples[i]));
-    Limits after = measureLimits(bench);
+    DSV4_RETURN_IF_ERROR(repeatOnce(bench, test, timed, &test.samples[i]));
+    DSV4_RETURN_IF_ERROR(measureLimits(bench, after));
     test.readCeiling[i] = (before.read + after.read) / 2;
     test.dotCeiling[i] = (before.dots + after.dots) / 2;
     before = after;
@@ -83,7 +92,9 @@ Status runTest(Bench &bench, BenchTest &test, bool isProfiled) {
     return makeError(Code::Interrupted, "interrupted");
   test.stepP50 = bench.stepTimes.percentile(50);
   test.stepP99 = bench.stepTimes.percentile(99);
-  return okStatus();
+  return isProfiled && isOnDevice
+             ? repeatOnce(bench, test, bench.samples, &took)
+             : okStatus();
 }
 
 /// All tests of one thread count.
@@ -108,7 +119,13 @@ Status runThreads(const dsv4_program &program, const Flags &f,
     test.sequences = sequences;
     test.context = bench.engine.context();
     test.threads = bench.engine.workers().threads();
+    test.gpu = bench.engine.isOnDevice() ? bench.engine.session().device().name
+                                         : nullptr;
     test.repeats = int(f.repeat);
+    if (f.gpuProfile) {
+      status = profileOnDevice(bench, test, f.trace, format);
+      return;
+    }
     bool isProfiled = f.profilePhases || f.trace;
     status = runTest(bench, test, isProfiled);
     if (!status.isOk())
@@ -171,6 +188,8 @@ Status runAll(const dsv4_program &program, Flags &f, BenchFormat format,
   for (int i = 0; i < lists.threads.count && status.isOk(); ++i)
     status = runThreads(program, f, format, int(lists.threads.values[i]), lists,
                         printed, memory[engines++]);
+  if (f.gpuProfile)
+    return status;
   if (!printed && status.isOk())
     printBenchHeader(format);
   if (printed || status.isOk())
@@ -208,6 +227,8 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
        "md, csv, json, jsonl or ds4"},
       {"--profile-phases", nullptr, FlagSpec::Switch, &f.profilePhases,
        "time and bytes of each phase (md and jsonl)"},
+      {"--gpu-profile", nullptr, FlagSpec::Switch, &f.gpuProfile,
+       "instead: each node of a step's graph alone on the GPU (md and jsonl)"},
       {"--trace", nullptr, FlagSpec::Text, &f.trace,
        "write the last step as a trace for Perfetto"},
       {"--no-ceiling", nullptr, FlagSpec::Switch, &f.noCeiling,
@@ -233,9 +254,18 @@ int benchCommand(const dsv4_program &program, int argc, char **argv) {
         "bench: expected 1 to %d repetitions and -o md, csv, json, jsonl or "
         "ds4",
         maxRepeats);
-  if (f.profilePhases && format != BenchFormat::Markdown &&
+  if ((f.profilePhases || f.gpuProfile) && format != BenchFormat::Markdown &&
       format != BenchFormat::JsonLines)
-    return failWith("bench: --profile-phases prints with -o md or jsonl");
+    return failWith("bench: %s prints with -o md or jsonl",
+                    f.gpuProfile ? "--gpu-profile" : "--profile-phases");
+  if (f.gpuProfile && !program.cuda)
+    return failWith("bench: --gpu-profile: this program is for %s; "
+                    "--profile-phases is for a CPU",
+                    program.target);
+  if (program.cuda && lists.threads.count > 1)
+    return failWith("bench: -t: expected one number of threads for a GPU, got "
+                    "%d",
+                    lists.threads.count);
   Status status = format == BenchFormat::Ds4
                       ? runFrontiers(program, f, lists)
                       : runAll(program, f, format, lists);

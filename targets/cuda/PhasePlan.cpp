@@ -9,6 +9,7 @@
 #include "targets/cuda/Packing.h"
 
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
 
 #include <cmath>
 
@@ -64,6 +65,18 @@ StringRef linkingName(Linking linking) {
     return "persistent";
   }
   llvm_unreachable("all cases return");
+}
+
+llvm::Expected<Linking> findLinking(StringRef name) {
+  std::string names;
+  for (Linking linking :
+       {Linking::Graph, Linking::DependentLaunch, Linking::Persistent}) {
+    if (name == linkingName(linking))
+      return linking;
+    names += (names.empty() ? "" : ", ") + linkingName(linking).str();
+  }
+  return llvm::createStringError("unknown way of linking '" + name +
+                                 "', expected one of " + names);
 }
 
 namespace {
@@ -130,6 +143,24 @@ private:
   int64_t smallestK = 0;
 };
 
+/// As published: FP4 with a byte of scale per 32, FP8 with one per 128 x 128.
+static double storedBytes(Format format, int64_t rows, int64_t k) {
+  double elements = double(rows) * double(k);
+  switch (format) {
+  case Format::FP4:
+    return elements / 2 + elements / 32;
+  case Format::FP8:
+    return elements + double(kern::ceilDiv(rows, 128) * kern::ceilDiv(k, 128));
+  case Format::BF16:
+    return elements * 2;
+  case Format::F32:
+    return elements * 4;
+  case Format::I64:
+    return elements * 8;
+  }
+  llvm_unreachable("all cases return");
+}
+
 llvm::Error Planner::addWeight(Operation *phase, qfmt::WeightType type,
                                PhasePrediction &to) {
   ArrayRef<int64_t> shape = type.getShape();
@@ -139,13 +170,15 @@ llvm::Error Planner::addWeight(Operation *phase, qfmt::WeightType type,
     elements *= dimension;
   if (isa<kern::EmbedOp>(phase) || format == Format::I64) {
     // A row of each token is gathered: BF16, and ids of 32 bits.
-    to.weightBytes +=
-        step.tokens * (elements / shape[0]) * (format == Format::I64 ? 4 : 2);
+    int64_t gathered = step.tokens * (elements / shape[0]);
+    to.weightBytes += gathered * (format == Format::I64 ? 4 : 2);
+    to.storedBytes += gathered * (format == Format::I64 ? 8 : 2);
     return llvm::Error::success();
   }
   bool isProduct = isa<kern::LinearOp, kern::ExpertLinearOp>(phase);
   if (!isProduct) {
     to.weightBytes += elements * (format == Format::F32 ? 4 : 2);
+    to.storedBytes += elements * (format == Format::F32 ? 4 : 2);
     return llvm::Error::success();
   }
   int64_t rows = shape[shape.size() - 2], k = shape.back();
@@ -159,6 +192,7 @@ llvm::Error Planner::addWeight(Operation *phase, qfmt::WeightType type,
   double matrices = isStack ? expertsInUse(shape[0]) : 1;
   // Assumed: no tile escapes, as in every checkpoint seen.
   to.weightBytes += int64_t(matrices * double(layout->packedBytes(0)));
+  to.storedBytes += int64_t(matrices * storedBytes(format, rows, k));
   to.tiles += int64_t(std::ceil(matrices) * double(layout->strips()));
   auto linear = dyn_cast<kern::LinearOp>(phase);
   int64_t inputs = isStack ? step.tokens * int64_t(program.getExpertsPerToken())
@@ -189,31 +223,45 @@ void Planner::addBuffer(kern::BufferType type, PhasePrediction &to) {
   to.otherBytes += rows * type.getRowBytes().at(blocks);
 }
 
-/// State that is read: rows of windows and entries as far as they are visible.
+/// State that is read: rows of windows and entries as far as they are visible,
+/// once for all tokens. Products of scores and attention are of BF16, and those
+/// of a token in the middle of the step times the tokens.
 void Planner::addStates(Operation *phase, PhasePrediction &to) {
   auto rowBytes = [](Value state) {
     return cast<kern::StateType>(state.getType()).getRowFormat().bytesPerRow();
   };
-  auto visible = [&](Value state) {
-    return (step.position + 1) /
-           cast<kern::StateType>(state.getType()).getExtent();
+  auto visible = [](Value state, int64_t position) {
+    return (position + 1) / cast<kern::StateType>(state.getType()).getExtent();
   };
+  auto width = [](Value buffer) {
+    return double(cast<kern::BufferType>(buffer.getType()).getFixed());
+  };
+  int64_t middle = step.position - (step.tokens - 1) / 2;
+  double tokens = double(step.tokens);
   if (auto attend = dyn_cast<kern::AttendOp>(phase)) {
-    to.otherBytes +=
-        std::min(step.position + 1,
-                 int64_t(attend.getWindowSize()) + step.tokens - 1) *
-        rowBytes(attend.getWindow());
+    auto window = int64_t(attend.getWindowSize());
+    to.stateBytes += std::min(step.position + 1, window + step.tokens - 1) *
+                     rowBytes(attend.getWindow());
+    int64_t each = std::min(middle + 1, window);
     if (Value entries = attend.getEntries()) {
-      int64_t rows = visible(entries);
-      if (Value ids = attend.getIds()) // each token has its own
-        rows = std::min(rows,
-                        step.tokens *
-                            cast<kern::BufferType>(ids.getType()).getFixed());
-      to.otherBytes += rows * rowBytes(entries);
+      int64_t rows = visible(entries, step.position);
+      int64_t seen = visible(entries, middle);
+      if (Value ids = attend.getIds()) { // each token has its own
+        auto most = int64_t(width(ids));
+        rows = std::min(rows, step.tokens * most);
+        seen = std::min(seen, most);
+      }
+      to.stateBytes += rows * rowBytes(entries);
+      each += seen;
     }
+    bf16Operations += 4 * width(attend.getQ()) * double(each) * tokens;
   } else if (auto score = dyn_cast<kern::IndexScoreOp>(phase)) {
-    to.otherBytes += visible(score.getEntries()) * rowBytes(score.getEntries());
+    Value entries = score.getEntries();
+    to.stateBytes += visible(entries, step.position) * rowBytes(entries);
+    bf16Operations +=
+        2 * width(score.getQ()) * double(visible(entries, middle)) * tokens;
   }
+  to.otherBytes += to.stateBytes;
 }
 
 /// Split of K and times. Tiles of 64 rows over the multiprocessors; the split
@@ -237,8 +285,9 @@ void Planner::finish(PhasePrediction &to) {
   }
   double bytes = double(to.weightBytes + to.otherBytes);
   double memory = bytes / (gpu.bytesPerSecond * assumedBandwidthShare);
-  double products =
+  to.peakSeconds =
       fp8Operations / gpu.fp8PerSecond + bf16Operations / gpu.bf16PerSecond;
+  double products = to.peakSeconds / assumedProductShare;
   to.seconds = std::max(memory, products) / to.balance;
 }
 
@@ -290,14 +339,23 @@ llvm::Expected<PhasePlan> planPhases(kern::ProgramOp program, const Gpu &gpu,
   plan.step = step;
   Planner planner(program, gpu, step);
   Levels levels;
+  llvm::DenseSet<Operation *> cut;
   for (auto phase : program.getBody().getOps<kern::KernPhaseOpInterface>()) {
     auto prediction = planner.predict(phase);
     if (!prediction)
       return prediction.takeError();
     prediction->level = levels.add(phase);
     plan.levels = std::max(plan.levels, prediction->level);
+    if (prediction->split > 1)
+      cut.insert(phase);
     plan.phases.push_back(std::move(*prediction));
   }
+  auto isCut = [&](Operation *phase) { return cut.contains(phase); };
+  // Prefill takes the fusions of few tokens no more than Fuse does; what it
+  // gains from them is nothing beside its work.
+  plan.unfused = countLaunches(program, Fusion::None, isCut);
+  plan.fused = countLaunches(program, Fusion::Done, isCut);
+  plan.planned = countLaunches(program, Fusion::Planned, isCut);
   return plan;
 }
 

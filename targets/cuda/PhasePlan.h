@@ -10,6 +10,7 @@
 #define DSV4_TARGETS_CUDA_PHASEPLAN_H
 
 #include "dialects/kern/IR/KernOps.h"
+#include "targets/cuda/LaunchPlan.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
@@ -44,10 +45,20 @@ struct EdgeCost {
 };
 EdgeCost edgeCost(Linking linking);
 llvm::StringRef linkingName(Linking linking);
+/// Errors list the names.
+llvm::Expected<Linking> findLinking(llvm::StringRef name);
 
 /// Share of the published bandwidth that streams of weights are assumed to
 /// reach: 4.35 of 4.8 TB/s on an H200.
 inline constexpr double assumedBandwidthShare = 4.35 / 4.8;
+
+/// Share of the published product rate that large steps are assumed to reach:
+/// 800 of 1,979 TFLOP/s. Decode is far from it.
+inline constexpr double assumedProductShare = 800.0 / 1979;
+
+/// Share of the published bandwidth that a copy reached on one H200 (published
+/// by others): 4.3 of 4.8 TB/s. Floors are told at this rate.
+inline constexpr double copyBandwidthShare = 4.3 / 4.8;
 
 /// The step that is predicted: one sequence.
 struct PlannedStep {
@@ -58,8 +69,11 @@ struct PlannedStep {
 struct PhasePrediction {
   std::string name, kind;
   int64_t weightBytes = 0; // packed as this target packs them
+  int64_t storedBytes = 0; // the same weights as the checkpoint has them
   int64_t otherBytes = 0;  // step buffers in and out, state read
-  double operations = 0;   // of matrix products
+  int64_t stateBytes = 0;  // of these, state
+  double operations = 0;   // of matrix products, scores and attention
+  double peakSeconds = 0;  // that those take at the published rate
   int64_t tiles = 0;       // of 64 rows, times the split; 0: no product
   int64_t split = 1;       // parts of K, chosen for balance
   double balance = 1;      // busy share of the multiprocessors
@@ -72,14 +86,24 @@ struct PhasePlan {
   Linking linking = Linking::Graph;
   PlannedStep step;
   std::vector<PhasePrediction> phases;
-  /// Longest chain of phases that need each other's results: grid-wide
-  /// dependencies, which no overlap removes unless phases are fused.
+  /// Longest chain of phases that need each other's results.
   int64_t levels = 0;
+  /// Launches and their dependencies: unfused, as fused, as planned.
+  LaunchCount unfused, fused, planned;
 
   double workSeconds() const;
-  double secondsLow() const { return workSeconds() + levels * edge().low; }
-  double secondsHigh() const { return workSeconds() + levels * edge().high; }
+  /// What is waited for: every launch where they are a chain, as graphs are
+  /// linked; in one kernel only what is needed.
+  int64_t edges() const {
+    return linking == Linking::Persistent ? fused.levels : fused.launches;
+  }
+  double secondsLow() const { return workSeconds() + edges() * edge().low; }
+  double secondsHigh() const { return workSeconds() + edges() * edge().high; }
   int64_t weightBytes() const;
+  int64_t storedBytes() const;
+  /// What no program can go below: weights as stored and state once at the copy
+  /// rate, or all products at the published rate, whichever is longer.
+  double floorSeconds() const;
   EdgeCost edge() const { return edgeCost(linking); }
 
   /// Sums by kind, then the totals; every time is named as predicted.
@@ -87,6 +111,10 @@ struct PhasePlan {
   /// All phases.
   llvm::json::Value toJson() const;
 };
+
+/// The same for steps that follow each other, at least one: a prompt that is
+/// longer than a step. Bars are shares of the predicted time.
+void printPlans(llvm::ArrayRef<PhasePlan> plans, llvm::raw_ostream &out);
 
 /// The program need not be planned. An error names a step that it cannot hold,
 /// or a weight that this target cannot pack.

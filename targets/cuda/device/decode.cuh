@@ -147,6 +147,28 @@ DSV4_DEVICE u32 e4m3PairToF16x2(u32 word, bool last) {
 #endif
 }
 
+/// The same pair in BF16, exactly: a code's bits, moved to the places of BF16,
+/// are its value times 2^-120.
+DSV4_DEVICE u32 e4m3PairToBf16x2(u32 word, bool last) {
+  u32 upper = upperBytesPair(word, last);
+  u32 bits = (upper >> 4 & 0x07f007f0u) | (upper & 0x80008000u);
+  constexpr u32 TwoTo120 = 0x7b807b80u;
+  return mulBf16x2(bits, TwoTo120);
+}
+
+/// As fp8FragmentsF16, in BF16.
+DSV4_DEVICE FragmentPair fp8FragmentsBf16(const U32x4 &codes) {
+  FragmentPair pair;
+  for (int reg = 0; reg < 2; ++reg) {
+    u32 first = codes[reg], second = codes[reg + 2];
+    pair.even[reg] = e4m3PairToBf16x2(first, false);
+    pair.even[reg + 2] = e4m3PairToBf16x2(first, true);
+    pair.odd[reg] = e4m3PairToBf16x2(second, false);
+    pair.odd[reg + 2] = e4m3PairToBf16x2(second, true);
+  }
+  return pair;
+}
+
 /// Operands A of instructions 2 i and 2 i + 1 of m16n8k16 in FP16, from the
 /// lane's vector i of an FP8 tile.
 DSV4_DEVICE FragmentPair fp8FragmentsF16(const U32x4 &codes) {

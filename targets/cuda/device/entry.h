@@ -11,7 +11,8 @@
 //   DSV4_ENTRY(k_norm_quant_0, NormQuantParams, 128, normQuant<norm_quant_0>)
 //
 // On the GPU that is a kernel which takes the struct by value; in emulation a
-// C function that the emulated driver finds by the same name. Not run on
+// C function that the emulated driver finds by the same name, and
+// the size of its parameters. Not run on
 // hardware.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_ENTRY_H
@@ -21,7 +22,11 @@
 
 #ifdef DSV4_CPU_EMU
 #define DSV4_ENTRY(NAME, PARAMS, THREADS, ...)                                 \
-  extern "C" void NAME(const void *params) {                                   \
+  extern "C" __attribute__((visibility("default")))                            \
+  const unsigned long NAME##_bytes;                                            \
+  const unsigned long NAME##_bytes = sizeof(dsv4::cuda::PARAMS);               \
+  extern "C" __attribute__((visibility("default"))) void NAME(                 \
+      const void *params) {                                                    \
     using namespace dsv4::cuda;                                                \
     __VA_ARGS__(*static_cast<const dsv4::cuda::PARAMS *>(params));             \
   }

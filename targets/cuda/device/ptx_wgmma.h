@@ -87,7 +87,9 @@ template <u32 Left> DSV4_DEVICE void wgmmaWait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Left) : "memory");
 }
 
-// Register lists of 4 to 64 accumulators and the operands behind them.
+// Register lists of 4 to 64 accumulators and the operands behind them. A
+// descriptor comes in words, of which the upper one never changes: as one
+// operand it would be added to in 64 bits.
 #define DSV4_R4 "%0, %1, %2, %3"
 #define DSV4_R8 DSV4_R4 ", %4, %5, %6, %7"
 #define DSV4_R16 DSV4_R8 ", %8, %9, %10, %11, %12, %13, %14, %15"
@@ -106,12 +108,13 @@ template <u32 Left> DSV4_DEVICE void wgmmaWait() {
 
 #define DSV4_WGMMA(NAME, R, SHAPE, TAIL, A, DESC, ADD)                         \
   DSV4_DEVICE void NAME(float (&d)[R], const u32(&a)[4], u64 b, bool add) {    \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " ADD ", 0;\n"              \
+    asm volatile("{\n.reg .pred p;\n.reg .b64 b;\n"                            \
+                 "setp.ne.b32 p, " ADD ", 0;\nmov.b64 b, {" DESC "};\n"        \
                  "wgmma.mma_async.sync.aligned." SHAPE " {" DSV4_R##R          \
-                 "}, {" A "}, " DESC ", p, 1, 1" TAIL ";\n}"                   \
+                 "}, {" A "}, b, p, 1, 1" TAIL ";\n}"                          \
                  : DSV4_D##R(0)                                                \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b),         \
-                   "r"(u32(add)));                                             \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(u32(b)),    \
+                   "r"(u32(b >> 32)), "r"(u32(add)));                          \
   }
 // TAIL: 16-bit products also say whether B is transposed.
 #define DSV4_WGMMA_TYPES(R, N, A, DESC, ADD)                                   \
@@ -123,11 +126,11 @@ template <u32 Left> DSV4_DEVICE void wgmmaWait() {
   DSV4_WGMMA(wgmmaBF16Trans, R, "m64n" N "k16.f32.bf16.bf16", ", 1", A, DESC,  \
              ADD)
 
-DSV4_WGMMA_TYPES(4, "8", "%4, %5, %6, %7", "%8", "%9")
-DSV4_WGMMA_TYPES(8, "16", "%8, %9, %10, %11", "%12", "%13")
-DSV4_WGMMA_TYPES(16, "32", "%16, %17, %18, %19", "%20", "%21")
-DSV4_WGMMA_TYPES(32, "64", "%32, %33, %34, %35", "%36", "%37")
-DSV4_WGMMA_TYPES(64, "128", "%64, %65, %66, %67", "%68", "%69")
+DSV4_WGMMA_TYPES(4, "8", "%4, %5, %6, %7", "%8, %9", "%10")
+DSV4_WGMMA_TYPES(8, "16", "%8, %9, %10, %11", "%12, %13", "%14")
+DSV4_WGMMA_TYPES(16, "32", "%16, %17, %18, %19", "%20, %21", "%22")
+DSV4_WGMMA_TYPES(32, "64", "%32, %33, %34, %35", "%36, %37", "%38")
+DSV4_WGMMA_TYPES(64, "128", "%64, %65, %66, %67", "%68, %69", "%70")
 
 #undef DSV4_WGMMA_TYPES
 #undef DSV4_WGMMA

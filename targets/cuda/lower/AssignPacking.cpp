@@ -44,8 +44,7 @@ int64_t matricesOf(qfmt::WeightType type) {
 }
 
 llvm::Expected<int64_t> matrixStride(kern::WeightOp weight) {
-  auto layout =
-      layoutOf(cast<qfmt::WeightType>(weight.getHandle().getType()));
+  auto layout = layoutOf(cast<qfmt::WeightType>(weight.getHandle().getType()));
   if (!layout)
     return layout.takeError();
   int64_t escapes = weight.getEscapes() ? int64_t(*weight.getEscapes()) : 0;

@@ -28,11 +28,29 @@ struct Product {
   std::optional<MatrixLayout> layout;
   int64_t escapes = 0; // room for them, per matrix
 
-  bool isEncoded() const { return layout->format() != TileFormat::Bf16; }
+  WeightFormat format = WeightFormat::Bf16; // of the product
+
+  bool isEncoded() const { return !readsBf16(format); }
   qfmt::WeightType type() const {
     return llvm::cast<qfmt::WeightType>(w.getType());
   }
 };
+
+/// Whether a buffer holds fake-quantised rows, which blocks of E4M3 hold
+/// exactly: what the phase that writes it says.
+bool isQuantised(Value buffer) {
+  return llvm::any_of(buffer.getUsers(), [&](mlir::Operation *user) {
+    if (auto op = llvm::dyn_cast<kern::HcPreOp>(user))
+      return op.getXq() == buffer;
+    if (auto op = llvm::dyn_cast<kern::NormQuantOp>(user))
+      return op.getYq() == buffer;
+    if (auto op = llvm::dyn_cast<kern::QuantizeOp>(user))
+      return op.getXq() == buffer;
+    if (auto op = llvm::dyn_cast<kern::SwigluOp>(user))
+      return op.getH() == buffer;
+    return false;
+  });
+}
 
 /// The config of a matrix kernel (matrix_ring.cuh) and its sizes.
 struct MatrixConfig {
@@ -41,7 +59,10 @@ struct MatrixConfig {
   int64_t columns = 8, groups = 1, stageBytes = 0, weightStages = 0,
           xStages = 0;
 
-  bool has(TileFormat format) const { return formats >> int(format) & 1; }
+  bool has(WeightFormat format) const { return formats >> int(format) & 1; }
+  bool readsRows() const {
+    return has(WeightFormat::Bf16) || has(WeightFormat::Fp8Wide);
+  }
   int64_t sharedBytes() const;
   int64_t threads() const { return groups * 128 + 128; }
 };
@@ -49,15 +70,13 @@ struct MatrixConfig {
 /// As MatrixPlan counts; the device's compiler compares.
 int64_t MatrixConfig::sharedBytes() const {
   int64_t stage = 0;
-  for (auto [format, tile] :
-       {std::pair(TileFormat::Fp4, int64_t(Fp4TileBytes)),
-        std::pair(TileFormat::Fp8, int64_t(Fp8TileBytes)),
-        std::pair(TileFormat::Bf16, int64_t(Bf16TileBytes))})
+  for (WeightFormat format : {WeightFormat::Fp4, WeightFormat::Fp8,
+                              WeightFormat::Bf16, WeightFormat::Fp8Wide}) {
+    int64_t tiles = groups * tileBytes(format);
     if (has(format))
-      stage = std::max(stage, std::max<int64_t>(
-                                  1, stageBytes / (groups * tile)) *
-                                  groups * tile);
-  int64_t x = 64 * (has(TileFormat::Bf16) ? 256 : 128);
+      stage = std::max(stage, std::max<int64_t>(1, stageBytes / tiles) * tiles);
+  }
+  int64_t x = 64 * (readsRows() ? 256 : 128);
   return 1024 + xStages * (64 * 16 + x) + weightStages * stage;
 }
 
@@ -67,10 +86,10 @@ MatrixConfig chooseConfig(const ProgramBuilder &b,
                           llvm::ArrayRef<Product> products) {
   MatrixConfig c;
   for (const Product &p : products) {
-    c.formats |= 1u << int(p.layout->format());
+    c.formats |= 1u << int(p.format);
     c.escapes |= p.escapes > 0;
   }
-  bool hasBf16 = c.has(TileFormat::Bf16);
+  bool hasBf16 = c.readsRows();
   c.partials = b.isDecode();
   // Registers of sums: 64 columns leave none for BF16's operands.
   int64_t most = hasBf16 || c.escapes ? 32 : 64;
@@ -79,16 +98,19 @@ MatrixConfig chooseConfig(const ProgramBuilder &b,
   for (int64_t groups : {c.columns > 8 ? 2 : 1, 1})
     for (int64_t stages : {6, 4, 3, 2}) {
       c.groups = groups;
-      c.stageBytes = groups * (hasBf16 ? Bf16TileBytes : Fp4TileBytes * 2);
-      if (!hasBf16)
-        c.stageBytes = groups * Fp4TileBytes * 2;
+      // FP4 alone for decode: the loop over a stage's tiles is unrolled, and
+      // four cost the fewest instructions (docs/cuda-phases.md).
+      bool fours = c.columns == 8 && c.formats == 1u << int(WeightFormat::Fp4);
+      c.stageBytes = groups * (hasBf16 ? Bf16TileBytes
+                               : fours ? Fp4TileBytes * 4
+                                       : Fp4TileBytes * 2);
       c.weightStages = stages;
       c.xStages = hasBf16 ? 3 : c.columns == 8 ? 3 : 4;
       // Two blocks of decode share an SM, so that one's ring is full while the
       // other waits.
-      int64_t room = c.columns == 8 ? b.target.sharedPerSm / 2 -
-                                          b.target.reservedShared
-                                    : b.target.sharedPerBlock;
+      int64_t room = c.columns == 8
+                         ? b.target.sharedPerSm / 2 - b.target.reservedShared
+                         : b.target.sharedPerBlock;
       if (c.sharedBytes() <= std::min<int64_t>(room, b.target.sharedPerBlock))
         return c;
     }
@@ -112,9 +134,9 @@ void addConfig(const ProgramBuilder &b, const MatrixConfig &c,
       .integer("xStages", c.xStages);
   k.threads = int32_t(c.threads());
   k.sharedBytes = int32_t(c.sharedBytes());
-  k.check = "MatrixPlan<{C}>::threads == " + std::to_string(k.threads) +
-            " && MatrixPlan<{C}>::sharedBytes == " +
-            std::to_string(k.sharedBytes);
+  k.check =
+      "MatrixPlan<{C}>::threads == " + std::to_string(k.threads) +
+      " && MatrixPlan<{C}>::sharedBytes == " + std::to_string(k.sharedBytes);
 }
 
 /// What the launches of one phase share.
@@ -144,7 +166,7 @@ private:
 
   ProgramBuilder &b;
   bool ofOutputs;
-  int64_t copies; // of a matrix in a step of one token
+  int64_t copies;                       // of a matrix in a step of one token
   llvm::MapVector<Value, Place> blocks; // of x, encoded in this phase
 };
 
@@ -156,7 +178,16 @@ bool MatrixPhase::add(Value x, Value w, Value y, int64_t groups) {
     return false;
   }
   p.layout = *layout;
-  p.escapes = int64_t(w.getDefiningOp<kern::WeightOp>().getEscapes().value_or(0));
+  p.escapes =
+      int64_t(w.getDefiningOp<kern::WeightOp>().getEscapes().value_or(0));
+  p.format = WeightFormat(int(layout->format()));
+  if (p.isEncoded() && !isQuantised(x)) {
+    if (p.format == WeightFormat::Fp4) {
+      b.fail("FP4 weights meet rows that no phase has quantised");
+      return false;
+    }
+    p.format = WeightFormat::Fp8Wide;
+  }
   products.push_back(p);
   return true;
 }
@@ -207,12 +238,12 @@ void MatrixPhase::setJob(Launch<P> &l, size_t i, int64_t rows) {
   if (!sizes)
     return b.fail(llvm::toString(sizes.takeError()));
   MatrixJob &job = l.params.jobs[i];
-  job.format = WeightFormat(int(sizes->format));
+  job.format = p.format;
   job.rows = sizes->rows;
   job.blocks = sizes->blocks;
   job.xGroups = sizes->xGroups;
-  job.xRowBytes = sizes->xRowBytes;
-  job.xBytes = sizes->xBytes;
+  job.xBytes = p.isEncoded() ? sizes->xBytes : u32(p.layout->k() * 2);
+  job.xRowBytes = job.xBytes * job.xGroups;
   job.split = sizes->split;
   job.tilesBegin = sizes->tilesBegin;
   job.escapesBegin = sizes->escapesBegin;
@@ -288,8 +319,9 @@ void lower(ProgramBuilder &b, kern::ExpertLinearOp op) {
   Launch<ExpertLinearParams> l;
   l.params.experts = u32(experts);
   l.params.expertsPerToken = u32(b.expertsPerToken());
-  l.params.slotRows = llvm::cast<kern::BufferType>(op.getX().getType())
-                          .getPer() == kern::Per::Slot;
+  l.params.slotRows =
+      llvm::cast<kern::BufferType>(op.getX().getType()).getPer() ==
+      kern::Per::Slot;
   l.params.numJobs = u32(phase.products.size());
   l.bind(&l.params.rows, b.rowsPlace(false));
   l.bind(&l.params.lists, b.placeOf(op.getLists()));

@@ -5,6 +5,7 @@
 // and with them in configs and grids, never in the order of a sum.
 
 #include "targets/cuda/lower/LowerProgram.h"
+#include "targets/cuda/lower/Fuse.h"
 
 #include "targets/cuda/lower/Phases.h"
 
@@ -57,7 +58,10 @@ llvm::Expected<CudaProgram> lowerProgram(kern::ProgramOp program,
       lowerPhase(b, phase);
     b.endGraph();
   }
-  return b.finish();
+  llvm::Expected<CudaProgram> lowered = b.finish();
+  if (lowered && options.fuse)
+    fuseLaunches(*lowered);
+  return lowered;
 }
 
 } // namespace dsv4::cuda

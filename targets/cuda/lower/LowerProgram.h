@@ -19,6 +19,8 @@ namespace dsv4::cuda {
 struct LowerOptions {
   /// Of the GPU that grids are made for; another one runs the same program.
   int multiprocessors = 132;
+  /// Neighbouring launches become one (Fuse.h); without, the oracle of that.
+  bool fuse = false;
 };
 
 /// `program` is planned and scheduled, its weights packed for CUDA. An error

@@ -15,8 +15,8 @@ using namespace mlir;
 namespace dsv4::cuda {
 
 ConfigText &ConfigText::other(StringRef type, StringRef name, StringRef value) {
-  lines += ("  static constexpr " + type + " " + name + " = " + value + ";\n")
-               .str();
+  lines +=
+      ("  static constexpr " + type + " " + name + " = " + value + ";\n").str();
   return *this;
 }
 
@@ -131,8 +131,8 @@ void ProgramBuilder::addNode(NodeSpec node) {
   if (!graph.nodes.empty()) {
     bool full = isCopy(graph.nodes.back()) || isCopy(node);
     auto number = int32_t(graph.nodes.size());
-    graph.edges.push_back({number - 1, number,
-                           full ? DSV4_CUDA_FULL : DSV4_CUDA_PROGRAMMATIC});
+    graph.edges.push_back(
+        {number - 1, number, full ? DSV4_CUDA_FULL : DSV4_CUDA_PROGRAMMATIC});
   }
   graph.nodes.push_back(std::move(node));
 }

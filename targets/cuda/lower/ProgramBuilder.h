@@ -25,8 +25,7 @@ namespace dsv4::cuda {
 /// none is rounded twice.
 class ConfigText {
 public:
-  ConfigText(const char *integerType = "u32")
-      : integerType(integerType) {}
+  ConfigText(const char *integerType = "u32") : integerType(integerType) {}
   ConfigText &integer(llvm::StringRef name, int64_t value);
   ConfigText &boolean(llvm::StringRef name, bool value);
   ConfigText &real(llvm::StringRef name, float value);

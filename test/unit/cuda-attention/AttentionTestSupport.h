@@ -120,14 +120,14 @@ inline Floats frequencies(int count) {
   return f;
 }
 
-/// As parameters take them.
-inline RopeFreqs ropeFreqs(const Floats &freqs) {
-  RopeFreqs out{};
-  std::copy(freqs.begin(), freqs.end(), out.of);
-  return out;
+/// Rows of rope_table.
+/// As parameters hold them.
+inline RopeFreqs byValue(const Floats &freqs) {
+  RopeFreqs to{};
+  std::copy(freqs.begin(), freqs.end(), to.of);
+  return to;
 }
 
-/// Rows of rope_table.
 inline Floats ropeRows(const StepRows &rows, const Floats &freqs) {
   Floats tab;
   for (i32 position : rows.position)

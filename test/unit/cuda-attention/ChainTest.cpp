@@ -71,7 +71,7 @@ public:
     indexCarries = emu.scratch<u8>("carry2", Layer::CarrySlots * W * 8);
     norm = emu.input("norm", in.norm);
     ape = emu.input("ape", in.ape);
-    freqs = ropeFreqs(in.freqs);
+    freqs = byValue(in.freqs);
     sink = emu.input("sink", in.sink);
   }
 

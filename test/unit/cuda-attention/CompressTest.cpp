@@ -63,7 +63,7 @@ private:
     auto state = emu.buffer("state", Bytes(size_t(2 * stride()), 0xa5));
     auto apes = emu.input("ape", ape);
     auto norms = emu.input("norm", norm);
-    RopeFreqs turns = ropeFreqs(freqs);
+    RopeFreqs turns = byValue(freqs);
     std::vector<Edge> after;
     int at = 0, turn = 0;
     for (int size : steps) {

@@ -161,7 +161,7 @@ TEST(CudaQueryRows, RopeTable) {
   Floats freqs = frequencies(7), want = ropeRows(rows, freqs);
   Floats tab = onAllSchedules<float>([&](Emulator &emu) {
     auto to = emu.scratch<float>("tab", want.size());
-    RopeTableParams p{rows.upload(emu), to, ropeFreqs(freqs)};
+    RopeTableParams p{rows.upload(emu), to, byValue(freqs)};
     emu.launch("rope", {2}, {32}, 0, [=] { ropeTable<FreqsConfig>(p); });
     return std::pair(to, want.size());
   });

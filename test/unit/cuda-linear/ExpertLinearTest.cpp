@@ -167,7 +167,8 @@ using Decode = TestConfig<MmaKind::Wgmma, 8, true>;
 using Prefill = TestConfig<MmaKind::Wgmma, 16, false>;
 using Async = TestConfig<MmaKind::F16, 8, false, false, 1>;
 using E4m3 = TestConfig<MmaKind::E4M3, 16, true>;
-using ExpertConfigs = testing::Types<Decode, Prefill, Async, E4m3>;
+using ExpertConfigs =
+    testing::Types<Decode, WgmmaFours, WgmmaThrees, Prefill, Async, E4m3>;
 TYPED_TEST_SUITE(CudaExpertLinear, ExpertConfigs);
 
 constexpr Setup setups[] = {{TileFormat::Fp4, false, 1},

@@ -28,14 +28,16 @@ template <u32 Formats, u32 Columns> struct Config {
   // pairs, and two blocks on an SM.
   static constexpr u32 groups =
       Columns > 8 && (large || Formats < bf16) ? 2 : 1;
-  static constexpr u32 stageBytes = groups * (Formats < bf16 ? 8448 : 16384);
+  // FP4 alone for decode: four blocks a stage, which the tile loop unrolls.
+  static constexpr bool fours = Formats == fp4 && Columns == 8;
+  static constexpr u32 stageBytes =
+      fours ? 4 * Fp4TileBytes : groups * (Formats < bf16 ? 8448 : 16384);
   static constexpr u32 xStages = Formats < bf16 ? Columns == 8 ? 3 : 4
                                  : large        ? 3
                                                 : 2;
-  static constexpr u32 weightStages = large && (Formats < bf16 || groups == 1)
-                                          ? 6
-                                      : groups == 1 && Formats < bf16 ? 6
-                                                                      : 3;
+  static constexpr bool six =
+      Formats < bf16 ? large || groups == 1 : large && groups == 1;
+  static constexpr u32 weightStages = six && !fours ? 6 : 3;
 };
 
 template <u32 Formats, u32 Columns> struct Escaping : Config<Formats, Columns> {

@@ -122,8 +122,9 @@ using E4m3Bulk = TestConfig<MmaKind::E4M3, 8, true>;
 using E4m3Async = TestConfig<MmaKind::E4M3, 16, false, false>;
 using F16Bulk = TestConfig<MmaKind::F16, 32, false>;
 using F16Async = TestConfig<MmaKind::F16, 8, true, false>;
-using Configs = testing::Types<Wgmma8, Wgmma16, Wgmma32, Wgmma64, E4m3Bulk,
-                               E4m3Async, F16Bulk, F16Async>;
+using Configs =
+    testing::Types<Wgmma8, WgmmaFours, WgmmaThrees, Wgmma16, Wgmma32, Wgmma64,
+                   E4m3Bulk, E4m3Async, F16Bulk, F16Async>;
 TYPED_TEST_SUITE(CudaLinear, Configs);
 
 TYPED_TEST(CudaLinear, IsR1WithinTheBound) {
@@ -163,6 +164,19 @@ TYPED_TEST(CudaLinear, Groups) {
     ASSERT_TRUE(got.result.ok()) << got.result.text();
     expectR1(phase, got, 3);
   }
+}
+
+/// More than 32 blocks of k, whose header bytes come 32 at a time, and parts
+/// that begin anywhere in a stage.
+TYPED_TEST(CudaLinear, LongK) {
+  constexpr i64 k = 75 * 128;
+  Phase phase{{{randomMatrix(TileFormat::Fp4, 64, k, 112, 120, 15), 1, 1},
+               {randomMatrix(TileFormat::Fp8, 64, k, 110, 120, 16), 1, 2}},
+              makeActivations(2, k, true, 17),
+              makeActivations(2, k, false, 18)};
+  Run got = run<TypeParam>(phase, {5, 2});
+  ASSERT_TRUE(got.result.ok()) << got.result.text();
+  expectR1(phase, got, 2);
 }
 
 TYPED_TEST(CudaLinear, NoTokens) {

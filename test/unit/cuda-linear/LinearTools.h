@@ -30,6 +30,13 @@ struct TestConfig {
   static constexpr u32 weightStages = 3, stageBytes = 18000, xStages = 2;
 };
 
+/// Decode by single strips: four blocks of FP4 a stage, or three, which do not
+/// divide the eight of a stage of activations.
+using WgmmaFours = TestConfig<MmaKind::Wgmma, 8, true, true, 1>;
+struct WgmmaThrees : WgmmaFours {
+  static constexpr u32 stageBytes = 13000;
+};
+
 /// Rows of activations as the model has them: fake-quantised BF16, magnitudes
 /// that differ from block to block.
 struct Activations {

@@ -290,6 +290,10 @@ EXPORT Result cuModuleLoadDataEx(Module *module, const void *image,
                                  uint32_t count, JitOption *options,
                                  void **values) {
   ENTER(cuModuleLoadDataEx, true)
+  if (playground) {
+    Result result = playground->load();
+    return result ? result : create(m.modules, module, new FakeModule);
+  }
   const char *data = static_cast<const char *>(image);
   std::istringstream text(data);
   Result result = parseHeader(m, text, data);
@@ -318,6 +322,10 @@ EXPORT Result cuModuleUnload(Module module) {
 EXPORT Result cuModuleGetFunction(Function *function, Module module,
                                   const char *name) {
   ENTER(cuModuleGetFunction, true)
+  if (playground)
+    if (Result result =
+            playground->find(m, reinterpret_cast<FakeModule *>(module), name))
+      return result;
   for (FakeFunction *one : m.functions)
     if (one->module == reinterpret_cast<FakeModule *>(module) &&
         one->name == name) {

@@ -32,6 +32,8 @@ template <typename T> void readEnv(const char *name, T &value) {
 
 } // namespace
 
+Playground *playground = nullptr;
+
 Machine &machine() {
   static Machine one;
   return one;
@@ -130,8 +132,15 @@ Result Machine::allocate(Block::Kind kind, size_t bytes, void *host,
     block.own.assign(bytes, 0xcd); // nobody may count on zeros
     block.data = block.own.data();
   }
-  address = nextAddress;
-  nextAddress += (bytes + 2 * gap - 1) / gap * gap;
+  if (playground) {
+    address = reinterpret_cast<Address>(block.data);
+    static const char *const names[] = {"device", "pinned", "mapped"};
+    playground->added(names[kind], block.data, bytes);
+    blocks.erase(address); // freed before
+  } else {
+    address = nextAddress;
+    nextAddress += (bytes + 2 * gap - 1) / gap * gap;
+  }
   blocks.emplace(address, std::move(block));
   return Success;
 }
@@ -268,6 +277,11 @@ Result Machine::sync(FakeStream *stream, size_t upTo) {
 Result Machine::runOperation(Operation &operation) {
   try {
     std::vector<Range> seen;
+    if (playground && (operation.exec || operation.node.function)) {
+      FakeExec single{{operation.node}, {}};
+      playground->run(operation.exec ? *operation.exec : single);
+      return Success;
+    }
     if (operation.exec)
       runExec(*operation.exec);
     for (bool isAfter : {false, true})

@@ -35,6 +35,25 @@ struct FakeModule {
   bool isLoaded = true;
 };
 
+struct FakeExec;
+struct FakeFunction;
+class Machine;
+
+/// Another way to run kernels than as functions of a test: on an emulator
+/// (test/emulated-driver), whose memory is the host's, at its own addresses.
+class Playground {
+public:
+  virtual ~Playground() = default;
+  /// The functions of an image, whatever it holds.
+  virtual Result load() = 0;
+  /// Makes the function of that name, or answers NotFound.
+  virtual Result find(Machine &m, FakeModule *module, const char *name) = 0;
+  virtual void added(const char *what, void *data, size_t bytes) = 0;
+  /// A fault is thrown, after it has been reported.
+  virtual void run(FakeExec &exec) = 0;
+};
+extern Playground *playground; // null: functions of the test
+
 struct FakeFunction {
   FakeModule *module;
   std::string name = {};

@@ -117,13 +117,15 @@ TEST_F(CudaCliTest, OnTheWrongMachine) {
     int code;
     std::vector<std::string> words;
   } cases[] = {
-      {"FAKE_CUDA_CC=89 ", 1,
-       {"wrong GPU", "sm_90a", "Fake GPU with sm_89",
-        "--target cuda:sm_89"}},
+      {"FAKE_CUDA_CC=89 ",
+       1,
+       {"wrong GPU", "sm_90a", "Fake GPU with sm_89", "--target cuda:sm_89"}},
       {"FAKE_CUDA_SMS=114 ", 1, {"132 multiprocessors", "has 114"}},
-      {"FAKE_CUDA_DRIVER=12040 ", 1,
+      {"FAKE_CUDA_DRIVER=12040 ",
+       1,
        {"driver is too old", "CUDA 13.0", "CUDA 12.4"}},
-      {"FAKE_CUDA_FREE=1000000 ", 1,
+      {"FAKE_CUDA_FREE=1000000 ",
+       1,
        {"too little memory on device 0", "1 of 144384 MiB are free",
         "--context"}},
       {"FAKE_CUDA_INIT=100 ", 1, {"finds no GPU", "CUDA_VISIBLE_DEVICES"}}};
@@ -164,10 +166,9 @@ TEST_F(CudaCliTest, LogitsForAnyChunkAndRestore) {
       float x = fake::expectedLogit(tokens.data(), int64_t(n), v);
       expected.append(reinterpret_cast<const char *>(&x), 4);
     }
-  for (std::string flags :
-       {"", "--chunk 1", "--chunk 7 --threads 3", "--verify --quiet",
-        "--save-state-at 33 --chunk 20", "--sequences 2 --chunk 5",
-        "--device 0"}) {
+  for (std::string flags : {"", "--chunk 1", "--chunk 7 --threads 3",
+                            "--verify --quiet", "--save-state-at 33 --chunk 20",
+                            "--sequences 2 --chunk 5", "--device 0"}) {
     Result r = run(playing, "logits --tokens tokens -o out --weights " +
                                 weights + " " + flags);
     ASSERT_EQ(r.code, 0) << flags << r.err;
@@ -205,7 +206,8 @@ TEST_F(CudaCliTest, InfoNeedsNoDriver) {
        {"GPU              cuda:sm_90a, grids for 132 multiprocessors\n",
         "image            cubin for sm_90a, ", "driver of CUDA 13.0 or newer\n",
         "  state          1280 bytes, device, state\n",
-        "graph            decode 8: steps of up to 8 tokens with 8 logits rows, "
+        "graph            decode 8: steps of up to 8 tokens with 8 logits "
+        "rows, "
         "5 launches, 2 copies, 6 edges (4 of them programmatic)\n",
         "  reduce                          384 threads,  48 registers, 0 bytes "
         "of local memory, 100000 of dynamic shared memory\n"})

@@ -159,7 +159,8 @@ struct SwigluParams {
   Global<u16> h;               // [rows, I]
 };
 
-template <class C> DSV4_DEVICE void swiglu(const SwigluParams &p) {
+template <class C, class Sink = NoSink>
+DSV4_DEVICE void swiglu(const SwigluParams &p, const Sink &sink = {}) {
   constexpr u32 Vectors = C::Inner / RowVector;
   static_assert(C::Inner % QuantBlock == 0, "expected whole blocks");
   gridDepWait();
@@ -181,8 +182,10 @@ template <class C> DSV4_DEVICE void swiglu(const SwigluParams &p) {
     for (u32 i = 0; i < RowVector; ++i)
       g[i] = num::swiglu(g[i], u[i], weight, C::Limit);
     fakeQuantizeLanes(g);
+    U32x4 words = packRow(g);
     if (exists)
-      storeRow(p.h, v, packRow(g));
+      storeRow(p.h, v, words);
+    sink(v, words, exists);
   });
 }
 

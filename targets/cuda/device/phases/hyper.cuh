@@ -57,11 +57,20 @@ template <class C> struct HcMixPlan {
                 "expected whole chunks and one chain a thread");
 };
 
+/// What the sublayer gave, two columns at a time, as its phase wrote it. Fused
+/// phases compute it instead.
+template <class C> struct StoredOut {
+  const HcMixParams &p;
+  DSV4_DEVICE u32 operator()(i64 token, u32 word) const {
+    return p.out.as<const u32>()[token * (C::Hidden / 2) + word];
+  }
+};
+
 /// The chunk's streams after the sublayer is closed (R11), to shared memory and
 /// streams_out; a thread has two columns of one stream.
-template <class C>
+template <class C, class Out>
 DSV4_DEVICE void hcClose(const HcMixParams &p, i64 token, u32 chunk,
-                         Shared<float> x) {
+                         Shared<float> x, const Out &outWord) {
   constexpr u32 S = C::Streams, Pairs = MixColumns / 2;
   for (u32 i = threadIdX(); i < S * Pairs; i += blockDimX()) {
     u32 k = i / Pairs, column = i % Pairs; // column of words
@@ -72,7 +81,7 @@ DSV4_DEVICE void hcClose(const HcMixParams &p, i64 token, u32 chunk,
     };
     u32 result;
     if constexpr (C::Closes) {
-      u32 out = word(p.out, token), in[S];
+      u32 out = outWord(token, chunk * Pairs + column), in[S];
       DSV4_UNROLL
       for (u32 j = 0; j < S; ++j)
         in[j] = word(p.streamsIn, token * S + j);
@@ -102,7 +111,8 @@ template <class C> DSV4_DEVICE float hcSquares(Shared<const float> x) {
   return warpSumOfSquares(x, C::Streams * MixColumns);
 }
 
-template <class C> DSV4_DEVICE void hcMix(const HcMixParams &p) {
+template <class C, class Out>
+DSV4_DEVICE void hcMixOf(const HcMixParams &p, const Out &outWord) {
   using Plan = HcMixPlan<C>;
   auto x = dynamicShared().as<float>();
   auto chains = x + Plan::ChainsAt;
@@ -133,7 +143,7 @@ template <class C> DSV4_DEVICE void hcMix(const HcMixParams &p) {
     u32 chunk = u32(item % Plan::Chunks);
     i64 token = item / Plan::Chunks;
     loadWeights(chunk);
-    hcClose<C>(p, token, chunk, x);
+    hcClose<C>(p, token, chunk, x, outWord);
     syncThreads();
     auto to = p.partials + (token * Plan::Chunks + chunk) * mixStride(C::Rows);
     if (thread < Plan::Chains) {
@@ -161,6 +171,10 @@ template <class C> DSV4_DEVICE void hcMix(const HcMixParams &p) {
       to[thread] = sum;
     }
   }
+}
+
+template <class C> DSV4_DEVICE void hcMix(const HcMixParams &p) {
+  hcMixOf<C>(p, StoredOut<C>{p});
 }
 
 // ---- hc_pre -----------------------------------------------------------------
@@ -303,7 +317,8 @@ DSV4_DEVICE void hcLoadStreams(Global<const u16> streams, i64 token,
                              threadIdX());
 }
 
-template <class C> DSV4_DEVICE void hcPre(const HcPreParams &p) {
+template <class C, class Sink = NoSink>
+DSV4_DEVICE void hcPre(const HcPreParams &p, const Sink &sink = {}) {
   using Plan = HcPrePlan<C>;
   constexpr u32 Vectors = C::Hidden / RowVector;
   auto room = dynamicShared().as<float>();
@@ -333,8 +348,10 @@ template <class C> DSV4_DEVICE void hcPre(const HcPreParams &p) {
         storeRow(p.x, token * Vectors + thread, packRow(v));
       if constexpr (C::Quantised) {
         fakeQuantizeLanes(v);
+        U32x4 words = packRow(v);
         if (exists)
-          storeRow(p.xq, token * Vectors + thread, packRow(v));
+          storeRow(p.xq, token * Vectors + thread, words);
+        sink(token * Vectors + thread, words, exists);
       }
     }
     syncThreads(); // sums may be written again

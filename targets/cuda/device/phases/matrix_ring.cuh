@@ -48,10 +48,12 @@ template <class C> struct MatrixPlan {
 
   static constexpr u32 xRows = 64, xBlocks = xRows / C::columns;
   static constexpr u32 xStageBytes =
-      xRows * (has(WeightFormat::Bf16) ? 256 : 128);
-  static constexpr u32 weightStageBytes =
-      larger(stageOf(WeightFormat::Fp4),
-             larger(stageOf(WeightFormat::Fp8), stageOf(WeightFormat::Bf16)));
+      xRows *
+      (has(WeightFormat::Bf16) || has(WeightFormat::Fp8Wide) ? 256 : 128);
+  static constexpr u32 weightStageBytes = larger(
+      stageOf(WeightFormat::Fp4),
+      larger(larger(stageOf(WeightFormat::Fp8), stageOf(WeightFormat::Fp8Wide)),
+             stageOf(WeightFormat::Bf16)));
 
   static constexpr u32 scalesAt = 1024;
   static constexpr u32 scaleBytes = xRows * 16; // of a stage: 16 each
@@ -159,6 +161,9 @@ private:
     mbarWait(S::weightsEmpty() + place.stage, place.phase ^ 1);
     if constexpr (C::bulk) {
 #if DSV4_HAS_BULK
+      // The stage may be filled, used up and let go before a lane that lags has
+      // looked: it would miss the phase that it waits for.
+      syncWarp();
       if (laneId() == 0) {
         mbarArriveExpectTx(S::weightsFull() + place.stage,
                            item.strips * count * size);
@@ -237,7 +242,7 @@ public:
       scaleRow = rowOf(items, item, thread() % C::columns);
       for (u32 block = begin; block < end; block += Plan::xBlocks) {
         mbarWait(S::xEmpty() + place.stage, place.phase ^ 1);
-        if (job.format == WeightFormat::Bf16)
+        if (readsBf16(job.format))
           copyBf16(item, job, block, end);
         else
           copyE4m3(item, job, block, end);

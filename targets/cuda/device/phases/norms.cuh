@@ -64,7 +64,8 @@ template <class C> struct NormQuantPlan {
                 "expected one vector a thread and whole blocks");
 };
 
-template <class C> DSV4_DEVICE void normQuant(const NormQuantParams &p) {
+template <class C, class Sink = NoSink>
+DSV4_DEVICE void normQuant(const NormQuantParams &p, const Sink &sink = {}) {
   using Plan = NormQuantPlan<C>;
   constexpr u32 Vectors = C::Width / RowVector;
   u32 thread = threadIdX();
@@ -88,8 +89,10 @@ template <class C> DSV4_DEVICE void normQuant(const NormQuantParams &p) {
         storeRow(p.y, token * Vectors + thread, packRow(v));
     if constexpr (C::Quantised) {
       fakeQuantizeLanes(v);
+      U32x4 words = packRow(v);
       if (exists)
-        storeRow(p.yq, token * Vectors + thread, packRow(v));
+        storeRow(p.yq, token * Vectors + thread, words);
+      sink(token * Vectors + thread, words, exists);
     }
   }
 }
@@ -106,7 +109,8 @@ struct QuantizeParams {
   Global<u16> xq;      // [tokens, N]
 };
 
-template <class C> DSV4_DEVICE void quantize(const QuantizeParams &p) {
+template <class C, class Sink = NoSink>
+DSV4_DEVICE void quantize(const QuantizeParams &p, const Sink &sink = {}) {
   static_assert(C::Width % QuantBlock == 0, "expected whole blocks");
   gridDepWait();
   gridDepLaunch();
@@ -118,8 +122,10 @@ template <class C> DSV4_DEVICE void quantize(const QuantizeParams &p) {
     float x[RowVector];
     unpackRow(words, x);
     fakeQuantizeLanes(x);
+    words = packRow(x);
     if (exists)
-      storeRow(p.xq, v, packRow(x));
+      storeRow(p.xq, v, words);
+    sink(v, words, exists);
   });
 }
 

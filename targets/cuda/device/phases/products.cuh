@@ -28,13 +28,19 @@ inline constexpr MmaKind nativeMma = MmaKind::E4M3;
 inline constexpr MmaKind nativeMma = MmaKind::F16;
 #endif
 
-/// Formats of weights, numbered as the packer's TileFormat.
-enum class WeightFormat : u32 { Fp4, Fp8, Bf16 };
+/// Formats of weights, numbered as the packer's TileFormat, and FP8 ones that
+/// meet rows of BF16 which nobody has quantised (wo_a).
+enum class WeightFormat : u32 { Fp4, Fp8, Bf16, Fp8Wide };
+
+/// Whether activations are rows of BF16, not blocks of E4M3.
+DSV4_LAYOUT bool readsBf16(WeightFormat format) {
+  return format == WeightFormat::Bf16 || format == WeightFormat::Fp8Wide;
+}
 
 DSV4_LAYOUT u32 tileBytes(WeightFormat format) {
-  return format == WeightFormat::Fp4   ? Fp4TileBytes
-         : format == WeightFormat::Fp8 ? Fp8TileBytes
-                                       : Bf16TileBytes;
+  return format == WeightFormat::Fp4    ? Fp4TileBytes
+         : format == WeightFormat::Bf16 ? Bf16TileBytes
+                                        : Fp8TileBytes;
 }
 
 /// Operands A of a warp and tile, in the order of k.
@@ -43,17 +49,20 @@ template <int Count> struct Operands {
 };
 template <MmaKind M> using OperandsE4M3 = Operands<M == MmaKind::F16 ? 8 : 4>;
 
-/// The `vector`-th 16 bytes of this lane in what its warp loads of a tile.
-DSV4_DEVICE U32x4 laneVector(Shared<const u8> warpPart, int vector) {
-  return warpPart.as<const u32>().vec<4>((vector * 32 + i64(laneId())) * 4);
+/// What this lane reads of a tile: 16 bytes here and every 512 bytes further.
+DSV4_DEVICE Shared<const u8> laneOf(Shared<const u8> tile, u32 codeBytes,
+                                    int warp) {
+  return tile + (warp * (codeBytes / 4) + laneId() * VectorBytes);
+}
+DSV4_DEVICE U32x4 laneVector(Shared<const u8> lane, int vector) {
+  return (lane + vector * WarpLoadBytes).as<const u32>().vec<4>(0);
 }
 
 template <MmaKind M>
-DSV4_DEVICE void loadFp8(OperandsE4M3<M> &to, Shared<const u8> tile, int warp) {
-  auto part = tile + warp * (Fp8TileBytes / 4);
+DSV4_DEVICE void loadFp8(OperandsE4M3<M> &to, Shared<const u8> lane) {
   DSV4_UNROLL
   for (int i = 0; i < 4; ++i) {
-    U32x4 codes = laneVector(part, i);
+    U32x4 codes = laneVector(lane, i);
     if constexpr (M == MmaKind::F16) {
       FragmentPair pair = fp8FragmentsF16(codes);
       to.a[2 * i] = pair.even;
@@ -69,9 +78,8 @@ struct Fp4Codes {
   U32x4 upper, lower;
 };
 
-DSV4_DEVICE Fp4Codes loadFp4Codes(Shared<const u8> tile, int warp) {
-  auto part = tile + warp * (Fp4CodeBytes / 4);
-  return {laneVector(part, 0), laneVector(part, 1)};
+DSV4_DEVICE Fp4Codes loadFp4Codes(Shared<const u8> lane) {
+  return {laneVector(lane, 0), laneVector(lane, 1)};
 }
 
 template <MmaKind M>
@@ -113,13 +121,43 @@ DSV4_DEVICE void onColumns(float (&d)[R], int j, Multiply multiply) {
     d[4 * j + i] = part[i];
 }
 
-/// d = A B over 128 k by mma.sync; `panel` has a swizzled row of 128 permuted
-/// codes for each column. Reads of a warp meet all 32 banks: rows are XORed
-/// apart, and a quad's words are neighbours.
+/// Activations of a block in shared memory: a swizzled row of 128 permuted
+/// codes for each column. wgmma takes a descriptor instead of an address;
+/// moving changes its lower word alone.
+template <MmaKind M> class Panel {
+public:
+  DSV4_DEVICE explicit Panel(Shared<const u8> at) : place(at) {}
+  DSV4_DEVICE Panel moved(u32 bytes) const { return Panel(place + bytes); }
+  DSV4_DEVICE Shared<const u8> at() const { return place; }
+
+private:
+  Shared<const u8> place;
+};
+#if DSV4_HAS_WGMMA
+template <> class Panel<MmaKind::Wgmma> {
+public:
+  DSV4_DEVICE explicit Panel(Shared<const u8> at)
+      : low(u32(bDescriptor(0, Swizzle::B128, 1024)) + at.addr() / 16) {}
+  DSV4_DEVICE Panel moved(u32 bytes) const {
+    Panel panel = *this;
+    panel.low += bytes / 16;
+    return panel;
+  }
+  DSV4_DEVICE u64 descriptor() const {
+    return bDescriptor(0, Swizzle::B128, 1024) >> 32 << 32 | low;
+  }
+
+private:
+  u32 low;
+};
+#endif
+
+/// d = A B over 128 k by mma.sync. Reads of a warp meet all 32 banks: rows are
+/// XORed apart, and a quad's words are neighbours.
 template <MmaKind M, int R>
 DSV4_DEVICE void multiplyByMma(float (&d)[R], const OperandsE4M3<M> &operands,
-                               Shared<const u8> panel) {
-  auto words = panel.as<const u32>();
+                               const Panel<M> &panel) {
+  auto words = panel.at().template as<const u32>();
   u32 g = laneId() / 4, c = laneId() % 4;
   DSV4_UNROLL
   for (int j = 0; j < R / 4; ++j)
@@ -147,7 +185,7 @@ DSV4_DEVICE void multiplyByMma(float (&d)[R], const OperandsE4M3<M> &operands,
 /// d = A B over 128 k. With wgmma all four warps of a group call it together.
 template <MmaKind M, int R>
 DSV4_DEVICE void multiplyE4M3(float (&d)[R], const OperandsE4M3<M> &operands,
-                              Shared<const u8> panel) {
+                              const Panel<M> &panel) {
   static_assert(M != MmaKind::Wgmma || DSV4_HAS_WGMMA, "no wgmma here");
   DSV4_UNROLL
   for (int i = 0; i < R; ++i)
@@ -157,9 +195,7 @@ DSV4_DEVICE void multiplyE4M3(float (&d)[R], const OperandsE4M3<M> &operands,
     wgmmaFence();
     DSV4_UNROLL
     for (int i = 0; i < 4; ++i)
-      wgmmaE4M3(d, operands.a[i].v,
-                bDescriptor(panel.addr() + 32 * i, Swizzle::B128, 1024),
-                i != 0);
+      wgmmaE4M3(d, operands.a[i].v, panel.moved(32 * i).descriptor(), i != 0);
     wgmmaCommit();
     wgmmaWait<0>();
 #endif
@@ -177,28 +213,37 @@ DSV4_LAYOUT u32 bf16Unit(u32 column, u32 unit) {
   return column * 256 + (unit ^ unit >> 3 ^ (column & 1) << 1) * 16;
 }
 
-/// d = A B over 128 k of a BF16 tile; a lane reads the 32 k of its own block as
-/// they are, no permutation.
-template <int R>
-DSV4_DEVICE void multiplyBf16(float (&d)[R], Shared<const u8> tile, int warp,
+/// Operands A of m16n8k16 in BF16, from the vectors of block c's k 8 i and on:
+/// a BF16 tile's own, or those of an FP8 tile widened, which is exact.
+template <WeightFormat F>
+DSV4_DEVICE FragmentPair bf16Fragments(Shared<const u8> lane, int i) {
+  if constexpr (F == WeightFormat::Fp8Wide) {
+    return fp8FragmentsBf16(laneVector(lane, i));
+  } else {
+    return {laneVector(lane, 2 * i), laneVector(lane, 2 * i + 1)};
+  }
+}
+
+/// d = A B over 128 k of rows of BF16; a lane reads the 32 k of its own block
+/// as they are, no permutation.
+template <WeightFormat F, int R>
+DSV4_DEVICE void multiplyBf16(float (&d)[R], Shared<const u8> lane,
                               Shared<const u8> panel) {
-  auto part = tile + warp * (Bf16TileBytes / 4);
   u32 g = laneId() / 4, c = laneId() % 4;
   DSV4_UNROLL
   for (int i = 0; i < R; ++i)
     d[i] = 0;
   DSV4_NO_UNROLL // all four at once take 32 registers
       for (u32 i = 0; i < 4; ++i) {
-    U32x4 first = laneVector(part, int(2 * i));
-    U32x4 second = laneVector(part, int(2 * i + 1));
+    FragmentPair pair = bf16Fragments<F>(lane, int(i));
     DSV4_UNROLL
     for (int j = 0; j < R / 4; ++j)
       onColumns(d, j, [&](float (&sum)[4]) {
         U32x4 x =
             (panel + bf16Unit(8 * j + g, 4 * c + i)).as<const u32>().vec<4>(0);
         u32 low[2] = {x[0], x[1]}, high[2] = {x[2], x[3]};
-        mmaBF16(sum, first.v, low);
-        mmaBF16(sum, second.v, high);
+        mmaBF16(sum, pair.even.v, low);
+        mmaBF16(sum, pair.odd.v, high);
       });
   }
 }

@@ -72,6 +72,13 @@ DSV4_DEVICE void fakeQuantizeLanes(float (&v)[RowVector]) {
         num::roundBf16(num::roundE4M3(num::clamp(v[i] * inverse, 448)) * scale);
 }
 
+/// Where rows go besides their buffer: fused phases (fused/) put an encoder
+/// here. It gets vector `v` of all rows, 128 columns by half a warp, and all
+/// lanes of the warp call it.
+struct NoSink {
+  DSV4_DEVICE void operator()(i64, const U32x4 &, bool) const {}
+};
+
 /// Calls body(v, exists) for the vectors [0, count) of a whole grid. Lanes
 /// without one take part, because warp functions need all of them.
 template <class Body>

@@ -4,10 +4,11 @@
 // The row phases at the dimensions of DeepSeek V4 Flash, as the compiler will
 // instantiate them. Compiled by RowCubinsTest.cpp, not run on hardware.
 
-#include "targets/cuda/device/phases/dispatch.cuh"
-#include "targets/cuda/device/phases/experts.cuh"
-#include "targets/cuda/device/phases/hyper.cuh"
-#include "targets/cuda/device/phases/norms.cuh"
+#include "targets/cuda/device/phases/fused/combine_mix.cuh"
+#include "targets/cuda/device/phases/fused/encode_rows.cuh"
+#include "targets/cuda/device/phases/fused/route_dispatch.cuh"
+#include "targets/cuda/device/phases/fused/side_by_side.cuh"
+#include "targets/cuda/device/phases/query_rows.cuh"
 
 using namespace dsv4::cuda;
 
@@ -65,3 +66,35 @@ KERNEL(swigluOfSlots, 256, SwigluParams, swiglu<SlotsConfig>)
 KERNEL(sumOfExperts, 256, CombineParams, combine<SlotsConfig>)
 KERNEL(embedding, 256, EmbedParams, embed<RowsConfig>)
 KERNEL(quantized, 256, QuantizeParams, quantize<RowsConfig>)
+
+// Fused, for steps of few tokens.
+struct FewTokens : BiasConfig {
+  static constexpr u32 Warps = 8;
+};
+struct QueryConfig {
+  static constexpr u32 Heads = 64, Width = 512, RopeDims = 64;
+  static constexpr float Eps = 1e-6f;
+  static constexpr u32 RingRows = 640, RowBytes = 584;
+};
+struct IndexConfig {
+  static constexpr u32 Heads = 64, Width = 128, RopeDims = 64;
+};
+using Queries = SideTask<QueryHeadsParams, queryHeads<QueryConfig>>;
+using IndexQueries = SideTask<IndexQueryParams, indexQuery<IndexConfig>>;
+using KvRows = SideTask<StoreKvParams, storeKv<QueryConfig>>;
+using ThreeParams = SideParams<Queries, IndexQueries, KvRows>;
+
+KERNEL(preEncoded, HcPrePlan<PreConfig>::Threads, HcPreEncodeParams,
+       hcPreEncode<PreConfig>)
+KERNEL(normedEncoded, NormQuantPlan<NormConfig>::Threads, NormQuantEncodeParams,
+       normQuantEncode<NormConfig>)
+KERNEL(swigluEncoded, 256, SwigluEncodeParams, swigluEncode<SlotsConfig>)
+KERNEL(quantizedEncoded, 256, QuantizeEncodeParams, quantizeEncode<RowsConfig>)
+#define COMBINE_MIX combineMix<MixConfig, SlotsConfig>
+KERNEL(combinedMix, HcMixPlan<MixConfig>::Threads, CombineMixParams,
+       COMBINE_MIX)
+#define ROUTE_DISPATCH routeDispatch<FewTokens, FewTokens>
+KERNEL(routeLists, DispatchPlan<FewTokens>::Threads, RouteDispatchParams,
+       ROUTE_DISPATCH)
+#define THREE sideBySide<Queries, IndexQueries, KvRows>
+KERNEL(threeTasks, 128, ThreeParams, THREE)

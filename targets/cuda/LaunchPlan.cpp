@@ -1,0 +1,156 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A phase that joins a launch takes none of its own: it is a tail of the launch
+// that makes its operands, or a head or a neighbour of one behind it, and so
+// as late as its operands are.
+
+#include "targets/cuda/LaunchPlan.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+using namespace mlir;
+
+namespace dsv4::cuda {
+
+namespace {
+
+bool isSide(Operation *phase) {
+  return isa<kern::QueryHeadsOp, kern::StoreKvOp, kern::IndexQueryOp>(phase);
+}
+
+bool joins(Operation *phase, Fusion fusion) {
+  if (fusion == Fusion::None)
+    return false;
+  if (isa<kern::DispatchOp, kern::CombineOp>(phase))
+    return true;
+  return fusion == Fusion::Planned &&
+         (isSide(phase) ||
+          isa<kern::HcPreOp, kern::NormQuantOp, kern::QuantizeOp, kern::RouteOp,
+              kern::SwigluOp, kern::TopKOp, kern::CompressOp, kern::CarryOp,
+              kern::RopeTableOp>(phase));
+}
+
+class Counter {
+public:
+  Counter(Fusion fusion, llvm::function_ref<bool(Operation *)> isCut)
+      : fusion(fusion), isCut(isCut) {}
+
+  void add(kern::KernPhaseOpInterface phase) {
+    int64_t level = operandLevel(phase) + encode(phase);
+    if (!joins(phase, fusion) && !sharesLaunch(phase, level))
+      ++count.launches;
+    level += !joins(phase, fusion);
+    bool isTwo = isa<kern::AttendOp>(phase) || isCut(phase);
+    if (isTwo && fusion != Fusion::Planned) {
+      ++count.launches;
+      ++level;
+    }
+    mark(phase, level);
+    count.levels = std::max(count.levels, level);
+    last = phase;
+  }
+
+  LaunchCount count;
+
+private:
+  /// A phase encodes what its products of FP8 and FP4 read: 1 if that is a
+  /// launch before this one. Fused, it is the work of the phase that quantised,
+  /// as long as no products lie between, whose workspace it would share.
+  int64_t encode(kern::KernPhaseOpInterface phase) {
+    if (!isProduct(phase))
+      return 0;
+    int64_t more = 0;
+    for (Value x : codedInputs(phase)) {
+      Operation *writer = writers.lookup(x);
+      bool isQuantised =
+          writer && isa<kern::HcPreOp, kern::NormQuantOp, kern::QuantizeOp,
+                        kern::SwigluOp>(writer);
+      bool isNear = !lastProduct || (writer && writer->getBlock() &&
+                                     lastProduct->isBeforeInBlock(writer));
+      if (fusion == Fusion::Planned ||
+          (fusion == Fusion::Done && isQuantised && isNear))
+        continue;
+      ++count.launches;
+      more = 1;
+    }
+    lastProduct = phase;
+    return more;
+  }
+
+  static bool isProduct(Operation *phase) {
+    return isa<kern::LinearOp, kern::ExpertLinearOp>(phase);
+  }
+  static SmallVector<Value> codedInputs(Operation *phase) {
+    SmallVector<Value> out;
+    auto add = [&](Value x, Value weight) {
+      auto format = cast<qfmt::WeightType>(weight.getType()).getFormat();
+      bool isCoded = format == qfmt::Format::FP8 || format == qfmt::Format::FP4;
+      if (isCoded && !llvm::is_contained(out, x))
+        out.push_back(x);
+    };
+    if (auto linear = dyn_cast<kern::LinearOp>(phase))
+      for (unsigned i = 0; i < linear.getNumJobs(); ++i)
+        add(linear.getX(i), linear.getW(i));
+    else if (auto experts = dyn_cast<kern::ExpertLinearOp>(phase))
+      add(experts.getX(), experts.getW());
+    return out;
+  }
+
+  int64_t operandLevel(kern::KernPhaseOpInterface phase) const {
+    int64_t level = 0;
+    for (unsigned i : phase.getReadOperands())
+      level = std::max(level, written.lookup(phase->getOperand(i)));
+    for (unsigned i : phase.getWrittenOperands()) {
+      Value value = phase->getOperand(i);
+      level = std::max({level, written.lookup(value), read.lookup(value)});
+    }
+    return level;
+  }
+
+  /// Neighbours of one launch: the later of both levels is theirs.
+  bool sharesLaunch(Operation *phase, int64_t &level) {
+    bool shares =
+        fusion == Fusion::Done && last && isSide(last) && isSide(phase);
+    // The shared expert's w2 beside the experts'.
+    shares |= fusion == Fusion::Planned && last &&
+              isa<kern::ExpertLinearOp>(last) && isa<kern::LinearOp>(phase) &&
+              level <= lastLevel;
+    if (shares)
+      level = std::max(level, lastLevel - 1);
+    return shares;
+  }
+
+  void mark(kern::KernPhaseOpInterface phase, int64_t level) {
+    auto raise = [&](llvm::DenseMap<Value, int64_t> &map, Value value) {
+      int64_t &known = map[value];
+      known = std::max(known, level);
+    };
+    for (unsigned i : phase.getReadOperands())
+      raise(read, phase->getOperand(i));
+    for (unsigned i : phase.getWrittenOperands()) {
+      raise(written, phase->getOperand(i));
+      writers[phase->getOperand(i)] = phase;
+    }
+    lastLevel = level;
+  }
+
+  Fusion fusion;
+  llvm::function_ref<bool(Operation *)> isCut;
+  llvm::DenseMap<Value, int64_t> read, written; // the last one's level
+  llvm::DenseMap<Value, Operation *> writers;
+  Operation *last = nullptr, *lastProduct = nullptr;
+  int64_t lastLevel = 0;
+};
+
+} // namespace
+
+LaunchCount countLaunches(kern::ProgramOp program, Fusion fusion,
+                          llvm::function_ref<bool(Operation *)> isCut) {
+  Counter counter(fusion, isCut);
+  for (auto phase : program.getBody().getOps<kern::KernPhaseOpInterface>())
+    counter.add(phase);
+  return counter.count;
+}
+
+} // namespace dsv4::cuda

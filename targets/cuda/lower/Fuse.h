@@ -1,0 +1,29 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Neighbouring launches of a graph become one: a pass over CudaProgram that may
+// be left out, which leaves the oracle of what it does. What is fused, and what
+// is not yet, docs/cuda-fusion.md says.
+
+#ifndef DSV4_TARGETS_CUDA_LOWER_FUSE_H
+#define DSV4_TARGETS_CUDA_LOWER_FUSE_H
+
+#include "targets/cuda/CudaProgram.h"
+
+namespace dsv4::cuda {
+
+struct FuseOptions {
+  /// Graphs of at most so many tokens also get the fusions that read or compute
+  /// something again for every token.
+  int64_t fewTokens = 8;
+};
+
+/// Fuses launches that follow each other in a graph, drops kernels that nobody
+/// launches any more, and returns how many launches went away. Launches are
+/// known by their kinds, which are kern's ("norm_quant") or "encode", and their
+/// kernels by the one DSV4_ENTRY in their text; others stay as they are.
+int64_t fuseLaunches(CudaProgram &program, const FuseOptions &options = {});
+
+} // namespace dsv4::cuda
+
+#endif // DSV4_TARGETS_CUDA_LOWER_FUSE_H

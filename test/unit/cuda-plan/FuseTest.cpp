@@ -1,0 +1,361 @@
+// SPDX-FileCopyrightText: dsv4c authors
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The pass that fuses launches: which it takes and which it leaves, that every
+// operand lies where the fused phase's parameters have it, and that NVRTC
+// compiles what it writes. Not run on hardware.
+
+#include "targets/cuda/lower/Fuse.h"
+#include "compiler/import/BuildGraph.h"
+#include "compiler/pipeline/Phases.h"
+#include "targets/cuda/DeviceSources.h"
+#include "targets/cuda/PhasePlan.h"
+#include "targets/cuda/device/phases/fused/combine_mix.cuh"
+#include "targets/cuda/device/phases/fused/encode_rows.cuh"
+#include "targets/cuda/device/phases/fused/route_dispatch.cuh"
+#include "targets/cuda/device/phases/fused/side_by_side.cuh"
+#include "targets/cuda/lower/LowerProgram.h"
+#include "targets/cuda/toolchain/NvrtcCompiler.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstring>
+#include <map>
+
+using namespace dsv4::cuda;
+
+namespace {
+
+constexpr const char *Folder = "targets/cuda/device/phases/";
+
+/// Adds a kernel whose config has `Members`.
+int32_t addKernel(CudaProgram &P, const std::string &Body,
+                  const std::string &Params, const std::string &Header,
+                  const std::string &Members, int32_t Threads, int32_t Shared,
+                  size_t Bytes) {
+  KernelSpec K;
+  std::string Name = Body + "_" + std::to_string(P.kernels.size());
+  K.symbol = "k_" + Name;
+  K.header = Folder + Header;
+  K.text = "struct " + Name + " {\n" + Members + "};\nDSV4_ENTRY(" + K.symbol +
+           ", " + Params + ", " + std::to_string(Threads) + ", " + Body + "<" +
+           Name + ">)\n";
+  K.threads = Threads;
+  K.sharedBytes = Shared;
+  K.paramsBytes = int32_t(Bytes);
+  P.kernels.push_back(K);
+  return int32_t(P.kernels.size()) - 1;
+}
+
+/// A launch; operands as {byte of the parameters, offset in the buffers}.
+NodeSpec node(const CudaProgram &P, const std::string &Kind, int32_t Kernel,
+              std::vector<std::pair<size_t, int64_t>> Operands,
+              int64_t GridX = 4) {
+  NodeSpec N;
+  N.name = "layers.0." + Kind;
+  N.kind = Kind;
+  N.kernel = Kernel;
+  N.params.resize(size_t(P.kernels[size_t(Kernel)].paramsBytes));
+  for (auto [At, Offset] : Operands)
+    N.operands.push_back({BuffersPart, int32_t(At), {Offset, 0}});
+  N.gridX = {GridX, 0, 0, 0, 1};
+  return N;
+}
+
+void chain(GraphSpec &G) {
+  G.edges.clear();
+  for (size_t I = 1; I < G.nodes.size(); ++I)
+    G.edges.push_back({int32_t(I) - 1, int32_t(I), DSV4_CUDA_PROGRAMMATIC});
+}
+
+/// The parameters with offsets in the place of addresses, as their struct.
+template <class T> T paramsOf(const NodeSpec &N) {
+  std::vector<uint8_t> Bytes = N.params;
+  EXPECT_EQ(Bytes.size(), sizeof(T));
+  Bytes.resize(sizeof(T));
+  for (const OperandSpec &O : N.operands)
+    std::memcpy(&Bytes[size_t(O.at)], &O.offset.fixed, 8);
+  T Params;
+  std::memcpy(static_cast<void *>(&Params), Bytes.data(), sizeof(T));
+  return Params;
+}
+template <class T> int64_t at(T Pointer) {
+  return int64_t(reinterpret_cast<intptr_t>(Pointer.raw()));
+}
+
+constexpr const char *NormMembers =
+    "  static constexpr dsv4::cuda::u32 Width = 1024;\n"
+    "  static constexpr float Eps = 1e-6f;\n"
+    "  static constexpr bool Normed = false, Quantised = true;\n";
+constexpr const char *RouteMembers =
+    "  static constexpr dsv4::cuda::u32 Experts = 256, PerToken = 6;\n"
+    "  static constexpr float Scale = 1.5f;\n"
+    "  static constexpr bool ByTable = false;\n";
+constexpr const char *ListMembers =
+    "  static constexpr dsv4::cuda::u32 Experts = 256, PerToken = 6,\n"
+    "                                   Warps = 32;\n";
+constexpr const char *MixMembers =
+    "  static constexpr dsv4::cuda::u32 Streams = 4, Hidden = 4096, Rows = "
+    "24;\n  static constexpr bool Closes = true;\n";
+constexpr const char *CombineMembers =
+    "  static constexpr dsv4::cuda::u32 Hidden = 4096, PerToken = 6;\n";
+constexpr const char *HeadMembers =
+    "  static constexpr dsv4::cuda::u32 Heads = 64, Width = 512,\n"
+    "      RopeDims = 64, RingRows = 640, RowBytes = 584;\n"
+    "  static constexpr float Eps = 1e-6f;\n";
+
+/// norm_quant, encode | query_heads, store_kv | route, dispatch | combine,
+/// hc_mix, with edges in a chain.
+CudaProgram program(int64_t Tokens) {
+  CudaProgram P;
+  int32_t Norm = addKernel(P, "normQuant", "NormQuantParams", "norms.cuh",
+                           NormMembers, 128, 4100, sizeof(NormQuantParams));
+  P.kernels.push_back({"k_encode", std::string(Folder) + "activations.cuh",
+                       "DSV4_ENTRY(k_encode, EncodeParams, 256, "
+                       "encodeActivations)\n",
+                       256, 0, sizeof(EncodeParams)});
+  int32_t Heads =
+      addKernel(P, "queryHeads", "QueryHeadsParams", "query_rows.cuh",
+                HeadMembers, 128, 0, sizeof(QueryHeadsParams));
+  int32_t Kv = addKernel(P, "storeKv", "StoreKvParams", "query_rows.cuh",
+                         HeadMembers, 128, 0, sizeof(StoreKvParams));
+  int32_t Route = addKernel(P, "route", "RouteParams", "experts.cuh",
+                            RouteMembers, 128, 0, sizeof(RouteParams));
+  int32_t Lists = addKernel(P, "dispatch", "DispatchParams", "dispatch.cuh",
+                            ListMembers, 1024, 33792, sizeof(DispatchParams));
+  int32_t Sum = addKernel(P, "combine", "CombineParams", "experts.cuh",
+                          CombineMembers, 256, 0, sizeof(CombineParams));
+  int32_t Mix = addKernel(P, "hcMix", "HcMixParams", "hyper.cuh", MixMembers,
+                          416, 3584, sizeof(HcMixParams));
+  GraphSpec G;
+  G.tokens = Tokens;
+  G.outputs = 1;
+  G.nodes = {
+      node(P, "norm_quant", Norm,
+           {{offsetof(NormQuantParams, raw), 100},
+            {offsetof(NormQuantParams, yq), 200}}),
+      node(P, "encode", 1,
+           {{offsetof(EncodeParams, x), 200},
+            {offsetof(EncodeParams, blocks), 300}}),
+      node(P, "query_heads", Heads, {{offsetof(QueryHeadsParams, q), 400}}, 8),
+      node(P, "store_kv", Kv, {{offsetof(StoreKvParams, raw), 500}}, 16),
+      node(P, "route", Route, {{offsetof(RouteParams, ids), 600}}),
+      node(P, "dispatch", Lists,
+           {{offsetof(DispatchParams, ids), 600},
+            {offsetof(DispatchParams, lists), 700}}),
+      node(P, "combine", Sum,
+           {{offsetof(CombineParams, y), 800},
+            {offsetof(CombineParams, out), 900}}),
+      node(P, "hc_mix", Mix,
+           {{offsetof(HcMixParams, out), 900},
+            {offsetof(HcMixParams, streamsOut), 1000}},
+           32)};
+  chain(G);
+  P.graphs.push_back(G);
+  return P;
+}
+
+std::vector<std::string> kinds(const CudaProgram &P) {
+  std::vector<std::string> Out;
+  for (const NodeSpec &N : P.graphs[0].nodes)
+    Out.push_back(N.kind);
+  return Out;
+}
+
+TEST(FuseTest, FusesDecode) {
+  CudaProgram P = program(1);
+  EXPECT_EQ(fuseLaunches(P), 4);
+  EXPECT_EQ(kinds(P), (std::vector<std::string>{
+                          "norm_quant+encode", "query_heads|store_kv",
+                          "route+dispatch", "combine+hc_mix"}));
+  const auto &Nodes = P.graphs[0].nodes;
+  auto Norm = paramsOf<NormQuantEncodeParams>(Nodes[0]);
+  EXPECT_EQ(at(Norm.phase.raw), 100);
+  EXPECT_EQ(at(Norm.phase.yq), 200);
+  EXPECT_EQ(at(Norm.blocks), 300);
+  using Side = SideParams<SideTask<QueryHeadsParams, nullptr>,
+                          SideTask<StoreKvParams, nullptr>>;
+  auto Both = paramsOf<Side>(Nodes[1]);
+  EXPECT_EQ(at(Both.own.q), 400);
+  EXPECT_EQ(at(Both.rest.own.raw), 500);
+  EXPECT_EQ(Nodes[1].gridX.fixed, 16);
+  EXPECT_EQ(Nodes[1].gridY.fixed, 2);
+  auto Lists = paramsOf<RouteDispatchParams>(Nodes[2]);
+  EXPECT_EQ(at(Lists.route.ids), 600);
+  EXPECT_EQ(at(Lists.dispatch.ids), 600);
+  EXPECT_EQ(at(Lists.dispatch.lists), 700);
+  EXPECT_EQ(Nodes[2].gridX.fixed, 1);
+  auto Mix = paramsOf<CombineMixParams>(Nodes[3]);
+  EXPECT_EQ(at(Mix.mix.streamsOut), 1000);
+  EXPECT_EQ(at(Mix.combine.y), 800);
+  EXPECT_EQ(Nodes[3].gridX.fixed, 32);
+  // The chain goes on; kernels that nobody launches are gone.
+  ASSERT_EQ(P.graphs[0].edges.size(), 3u);
+  for (int32_t I = 0; I < 3; ++I) {
+    EXPECT_EQ(P.graphs[0].edges[size_t(I)].from, I);
+    EXPECT_EQ(P.graphs[0].edges[size_t(I)].to, I + 1);
+  }
+  EXPECT_EQ(P.kernels.size(), 4u);
+  EXPECT_EQ(P.kernels[size_t(Nodes[2].kernel)].threads, 256);
+  EXPECT_EQ(P.kernels[size_t(Nodes[2].kernel)].sharedBytes, 4 * 256 * 9);
+}
+
+TEST(FuseTest, PrefillKeepsWhatWouldBeReadAgain) {
+  CudaProgram P = program(512);
+  EXPECT_EQ(fuseLaunches(P), 2);
+  EXPECT_EQ(kinds(P), (std::vector<std::string>{
+                          "norm_quant+encode", "query_heads|store_kv", "route",
+                          "dispatch", "combine", "hc_mix"}));
+}
+
+TEST(FuseTest, LeavesWhatDoesNotFit) {
+  CudaProgram P = program(1);
+  // Encodes another buffer; another number of threads; an unknown text.
+  P.graphs[0].nodes[1].operands[0].offset.fixed = 204;
+  P.kernels[size_t(P.graphs[0].nodes[3].kernel)].threads = 64;
+  P.kernels[size_t(P.graphs[0].nodes[4].kernel)].text = "// by hand\n";
+  EXPECT_EQ(fuseLaunches(P), 1);
+  EXPECT_EQ(kinds(P), (std::vector<std::string>{
+                          "norm_quant", "encode", "query_heads", "store_kv",
+                          "route", "dispatch", "combine+hc_mix"}));
+  EXPECT_EQ(P.kernels.size(), 7u);
+}
+
+/// An encoding behind a launch that leaves the workspace alone comes forward;
+/// not past one that uses it, nor in a graph that is no chain.
+TEST(FuseTest, BringsEncodingsForward) {
+  for (int Case = 0; Case < 3; ++Case) {
+    CudaProgram P = program(1);
+    auto &G = P.graphs[0];
+    std::swap(G.nodes[1], G.nodes[2]); // query_heads between
+    if (Case == 1)
+      G.nodes[1].operands[0].part = WorkspacePart;
+    if (Case == 2)
+      G.edges.pop_back();
+    fuseLaunches(P);
+    EXPECT_EQ(kinds(P)[0], Case == 0 ? "norm_quant+encode" : "norm_quant");
+  }
+}
+
+TEST(FuseTest, EdgesThatAreNoChain) {
+  CudaProgram P = program(1);
+  P.graphs[0].edges = {{0, 1, DSV4_CUDA_PROGRAMMATIC},
+                       {0, 7, DSV4_CUDA_FULL},
+                       {1, 7, DSV4_CUDA_PROGRAMMATIC}};
+  fuseLaunches(P);
+  ASSERT_EQ(P.graphs[0].edges.size(), 1u);
+  EXPECT_EQ(P.graphs[0].edges[0].from, 0);
+  EXPECT_EQ(P.graphs[0].edges[0].to, 3);
+  EXPECT_EQ(P.graphs[0].edges[0].kind, DSV4_CUDA_FULL);
+}
+
+void expectCompiles(const CudaProgram &P) {
+  auto Nvrtc = NvrtcCompiler::load();
+  if (!Nvrtc)
+    GTEST_SKIP() << llvm::toString(Nvrtc.takeError());
+  CompileRequest Request;
+  Request.name = "fused.cu";
+  Request.arch = "sm_90a";
+  Request.source = P.source();
+  addDeviceHeaders(Request);
+  auto Result = Nvrtc->compile(Request);
+  ASSERT_TRUE(bool(Result)) << llvm::toString(Result.takeError());
+  for (const KernelSpec &K : P.kernels)
+    EXPECT_NE(Result->cubin.find(K.symbol), std::string::npos) << K.symbol;
+}
+
+TEST(FuseTest, NvrtcCompilesIt) {
+  CudaProgram P = program(1);
+  fuseLaunches(P);
+  expectCompiles(P);
+}
+
+/// A model from its config, to where it can be lowered for CUDA.
+struct Model {
+  explicit Model(const std::string &File) {
+    std::string Path = std::string(DSV4_SOURCE_DIR) + "/" + File;
+    auto Buffer = llvm::MemoryBuffer::getFile(Path);
+    auto Config = dsv4::parseConfig(Path, (*Buffer)->getBuffer());
+    EXPECT_TRUE(bool(Config));
+    mlir::DialectRegistry Registry;
+    dsv4::registerPipelineDialects(Registry);
+    context.appendDialectRegistry(Registry);
+    context.loadAllAvailableDialects();
+    module = dsv4::buildGraph(context, *Config, dsv4::ExpertFormat::Fp4, "");
+    dsv4::RunOptions Run;
+    Run.pipeline.forCuda = true;
+    EXPECT_TRUE(mlir::succeeded(dsv4::runPhases(*module, Run)));
+  }
+  dsv4::kern::ProgramOp program() {
+    return *module->getOps<dsv4::kern::ProgramOp>().begin();
+  }
+
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+/// Flash as it is lowered: what fits is fused, in every graph.
+TEST(FuseTest, Flash) {
+  Model Flash("test/pipeline/Inputs/cfg_flash_exp.json");
+  auto Program = Flash.program();
+  auto Target = findCudaTarget("sm_90a");
+  ASSERT_TRUE(bool(Target));
+  auto Plain = lowerProgram(Program, **Target);
+  ASSERT_TRUE(bool(Plain)) << llvm::toString(Plain.takeError());
+  LowerOptions Options;
+  Options.fuse = true;
+  auto Fused = lowerProgram(Program, **Target, Options);
+  ASSERT_TRUE(bool(Fused)) << llvm::toString(Fused.takeError());
+  ASSERT_EQ(Plain->graphs.size(), Fused->graphs.size());
+  // What is predicted is what is lowered, but for the copies of step and
+  // logits.
+  auto Predicted = planPhases(Program, **findGpu("h200"),
+                              Linking::DependentLaunch, {1, 1, 4095});
+  ASSERT_TRUE(bool(Predicted));
+  EXPECT_EQ(Predicted->unfused.launches + 2,
+            int64_t(Plain->graphs[0].nodes.size()));
+  EXPECT_EQ(Predicted->fused.launches + 2,
+            int64_t(Fused->graphs[0].nodes.size()));
+  for (size_t I = 0; I < Plain->graphs.size(); ++I) {
+    const GraphSpec &Graph = Fused->graphs[I];
+    std::map<std::string, int> Kinds;
+    for (const NodeSpec &N : Graph.nodes)
+      ++Kinds[N.kind];
+    printf("%s: %zu nodes, fused %zu\n", Graph.name.c_str(),
+           Plain->graphs[I].nodes.size(), Graph.nodes.size());
+    for (const auto &[Kind, Count] : Kinds)
+      printf("  %4d %s\n", Count, Kind.c_str());
+    bool IsFew = Graph.tokens <= FuseOptions().fewTokens;
+    EXPECT_EQ(Kinds["hc_pre+encode"], 86);
+    EXPECT_EQ(Kinds["norm_quant+encode"], 43);
+    EXPECT_EQ(Kinds["quantize+encode"], 43);
+    EXPECT_EQ(Kinds["swiglu+encode"], 43);
+    EXPECT_EQ(Kinds["route+dispatch"], IsFew ? 43 : 0);
+    EXPECT_EQ(Kinds["combine+hc_mix"], IsFew ? 43 : 0);
+    EXPECT_EQ(Kinds["query_heads|store_kv"] +
+                  Kinds["query_heads|store_kv|index_query"],
+              43);
+    EXPECT_EQ(Graph.edges.size() + 1, Graph.nodes.size());
+  }
+}
+
+/// The kernels of a small model, as its lowering makes and fuses them.
+TEST(FuseTest, NvrtcCompilesAModel) {
+  Model Tiny("samples/tiny-chat/config.json");
+  auto Target = findCudaTarget("sm_90a");
+  ASSERT_TRUE(bool(Target));
+  LowerOptions Options;
+  Options.fuse = true;
+  auto Fused = lowerProgram(Tiny.program(), **Target, Options);
+  ASSERT_TRUE(bool(Fused)) << llvm::toString(Fused.takeError());
+  EXPECT_TRUE(llvm::any_of(Fused->kernels, [](const KernelSpec &K) {
+    return K.text.find("sideBySide<") != std::string::npos;
+  }));
+  expectCompiles(*Fused);
+}
+
+} // namespace

@@ -120,7 +120,6 @@ inline Floats frequencies(int count) {
   return f;
 }
 
-/// Rows of rope_table.
 /// As parameters hold them.
 inline RopeFreqs byValue(const Floats &freqs) {
   RopeFreqs to{};
@@ -128,6 +127,7 @@ inline RopeFreqs byValue(const Floats &freqs) {
   return to;
 }
 
+/// Rows of rope_table.
 inline Floats ropeRows(const StepRows &rows, const Floats &freqs) {
   Floats tab;
   for (i32 position : rows.position)

@@ -34,7 +34,8 @@ struct Member {
 };
 
 #define ALWAYS(PARAMS, NAME) {#PARAMS, offsetof(PARAMS, NAME), #NAME, nullptr}
-#define UNLESS(PARAMS, NAME, LINE) {#PARAMS, offsetof(PARAMS, NAME), #NAME, LINE}
+#define UNLESS(PARAMS, NAME, LINE)                                             \
+  {#PARAMS, offsetof(PARAMS, NAME), #NAME, LINE}
 
 const Member members[] = {
     ALWAYS(EmbedParams, step),
@@ -174,10 +175,10 @@ void expectAllBound(const NodeSpec &node, const KernelSpec &kernel) {
 /// Bodies move 16 bytes at once, but of the step and of KV rows, which are 584
 /// bytes and end the state, 8.
 int64_t alignmentOf(const KernelSpec &kernel, const OperandSpec &operand) {
-  bool isKvRows = takes(kernel, "AttendParams") ||
-                  (takes(kernel, "CompressParams") &&
-                   hasText(kernel, "Index = false") &&
-                   operand.at == int32_t(offsetof(CompressParams, entries)));
+  bool isKvRows =
+      takes(kernel, "AttendParams") ||
+      (takes(kernel, "CompressParams") && hasText(kernel, "Index = false") &&
+       operand.at == int32_t(offsetof(CompressParams, entries)));
   return operand.part == StepPart || (operand.part == StatePart && isKvRows)
              ? 8
              : 16;

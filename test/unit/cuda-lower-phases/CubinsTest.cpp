@@ -36,8 +36,7 @@ TEST_P(CudaLowerCubins, CompileWithinTheTarget) {
   auto nvrtc = NvrtcCompiler::load();
   if (!nvrtc)
     GTEST_SKIP() << llvm::toString(nvrtc.takeError());
-  const CudaTarget *target =
-      llvm::cantFail(findCudaTarget(GetParam().target));
+  const CudaTarget *target = llvm::cantFail(findCudaTarget(GetParam().target));
   if (llvm::Error unsupported = nvrtc->supports(*target))
     GTEST_SKIP() << llvm::toString(std::move(unsupported));
   CudaProgram program = lowered(GetParam().model, target->name);

@@ -33,9 +33,9 @@ struct Model {
 inline std::string configText(const std::string &name) {
   std::string path =
       std::string(DSV4_SOURCE_DIR) +
-      (name == "flash" ? "/test/pipeline/Inputs/cfg_flash_exp.json"
-                       : "/test/data/goldens/" + name +
-                             "/checkpoint/config.json");
+      (name == "flash"
+           ? "/test/pipeline/Inputs/cfg_flash_exp.json"
+           : "/test/data/goldens/" + name + "/checkpoint/config.json");
   auto buffer = llvm::MemoryBuffer::getFile(path);
   EXPECT_TRUE(bool(buffer)) << path;
   return buffer ? (*buffer)->getBuffer().str() : "";

@@ -258,8 +258,8 @@ TEST(CudaLowerConfig, RefusesIndexRowsOfOtherWidths) {
   ASSERT_NE(at, std::string::npos);
   text.replace(at, what.size(), "\"index_head_dim\": 256");
   Model model = planModel("wide index", text);
-  auto program = lowerProgram(model.program(),
-                              *llvm::cantFail(findCudaTarget("sm_90a")));
+  auto program =
+      lowerProgram(model.program(), *llvm::cantFail(findCudaTarget("sm_90a")));
   ASSERT_FALSE(bool(program));
   std::string said = llvm::toString(program.takeError());
   EXPECT_NE(said.find("phase layers.1."), std::string::npos) << said;

@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <thread>
 #include <vector>
 
@@ -52,7 +51,7 @@ private:
   Error raw(WeightOp op, const Matrix &m);
   Error tiles(WeightOp op, const Matrix &m);
   Error gpuTiles(WeightOp op, const Matrix &m);
-  Error indices(const Matrix &m);
+  Error indices(WeightOp op, const Matrix &m);
   /// work(lo, hi) of equal parts of [0, count), by all threads; the error of
   /// the first part that has one.
   Error inParts(int64_t count,
@@ -170,16 +169,28 @@ Error Packer::inParts(int64_t count,
   return Error::success();
 }
 
-Error Packer::indices(const Matrix &m) {
+/// What ids of the table lie below: no phase looks at them again.
+static int64_t idsEnd(WeightOp op) {
+  int64_t end = int64_t(1) << 31;
+  for (mlir::Operation *user : op.getHandle().getUsers())
+    if (auto route = llvm::dyn_cast<RouteOp>(user))
+      end = std::min(
+          end, llvm::cast<BufferType>(route.getLogits().getType()).getFixed());
+  return end;
+}
+
+Error Packer::indices(WeightOp op, const Matrix &m) {
+  int64_t end = idsEnd(op);
   size_t count = m.data.size() / 8;
   buffer.resize(count * 4);
   for (size_t i = 0; i < count; ++i) {
     int64_t wide;
     std::memcpy(&wide, m.data.data() + 8 * i, 8);
-    if (wide < 0 || wide > std::numeric_limits<int32_t>::max())
+    if (wide < 0 || wide >= end)
       return llvm::createStringError(
-          "tensor " + m.name + ": expected indices from 0 to 2^31 - 1, found " +
-          llvm::Twine(wide) + " at element " + llvm::Twine(i));
+          "tensor " + m.name + ": expected indices from 0 to " +
+          llvm::Twine(end - 1) + ", found " + llvm::Twine(wide) +
+          " at element " + llvm::Twine(i));
     int32_t narrow = int32_t(wide);
     std::memcpy(buffer.data() + 4 * i, &narrow, 4);
   }
@@ -189,7 +200,7 @@ Error Packer::indices(const Matrix &m) {
 Error Packer::raw(WeightOp op, const Matrix &m) {
   auto type = llvm::cast<qfmt::WeightType>(op.getHandle().getType());
   if (type.getFormat() == Format::I64)
-    return indices(m);
+    return indices(op, m);
   for (size_t at = 0; at < m.data.size(); at += PortionBytes)
     if (Error error = emit(m.data.slice(
             at, std::min<size_t>(PortionBytes, m.data.size() - at))))

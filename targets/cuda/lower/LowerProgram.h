@@ -14,11 +14,21 @@
 
 #include "llvm/Support/Error.h"
 
+#include <string>
+
 namespace dsv4::cuda {
 
 struct LowerOptions {
   /// Of the GPU that grids are made for; another one runs the same program.
   int multiprocessors = 132;
+  /// Instructions of FP8 and FP4 products: "native", the target's fastest;
+  /// "f16", FP16 products with sums in float32, which keep every bit of a
+  /// product where FP8 tensor cores drop some (docs/cuda-phases.md).
+  std::string products = "native";
+  /// Blocks of decode's matrix phases that share a multiprocessor.
+  int decodeBlocks = 2;
+  /// Programmatic dependencies between launches; false: full ones.
+  bool overlap = true;
   /// Neighbouring launches become one (Fuse.h); without, the oracle of that.
   bool fuse = false;
 };

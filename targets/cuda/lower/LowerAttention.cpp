@@ -111,8 +111,19 @@ void lower(ProgramBuilder &b, kern::StoreKvOp op) {
   b.launch("store_kv", k, l, headGrid(b, 1));
 }
 
+/// Index rows lie in tiles that two loads of a warp take (index_tile.cuh).
+static bool hasTiles(ProgramBuilder &b, int64_t width) {
+  bool has = width == 64 || width == 128;
+  if (!has)
+    b.fail("has index rows of " + llvm::Twine(width) +
+           " values, expected 64 or 128");
+  return has;
+}
+
 void lower(ProgramBuilder &b, kern::CompressOp op) {
   int64_t width = op.getRowWidth();
+  if (op.isIndex() && !hasTiles(b, width))
+    return;
   KernelChoice k =
       bodyOf("compress", "compress.cuh", "CompressParams", "compress<{C}>");
   k.config.integer("Width", width)
@@ -153,23 +164,27 @@ void lower(ProgramBuilder &b, kern::CarryOp op) {
 }
 
 /// Shared memory of index_score (IndexScorePlan).
-static int32_t scoreBytes(int64_t heads) {
+static int32_t scoreBytes(int64_t heads, int64_t width) {
   int64_t columns = ceilDiv(heads, 8), padded = 8 * columns;
-  return int32_t(columns * IndexGroups * 512 + IndexGroups * padded * 4 +
-                 padded * 4 + 16);
+  int64_t groups = width / 32;
+  return int32_t(columns * groups * 512 + groups * padded * 4 + padded * 4 +
+                 16);
 }
 
 void lower(ProgramBuilder &b, kern::IndexScoreOp op) {
   kern::StateType entries = stateOf(op.getEntries());
   int64_t ratio = entries.getExtent(), heads = op.getHeads();
+  int64_t width = widthOf(op.getQ()) / heads;
+  if (!hasTiles(b, width))
+    return;
   KernelChoice k = bodyOf("index_score", "index_score.cuh", "IndexScoreParams",
                           "indexScore<{C}>");
   k.config.integer("Heads", heads)
-      .integer("Width", widthOf(op.getQ()) / heads)
+      .integer("Width", width)
       .integer("Ratio", ratio)
       .real("Factor", op.getFactor().convertToFloat());
   k.threads = 256;
-  k.sharedBytes = scoreBytes(heads);
+  k.sharedBytes = scoreBytes(heads, width);
   k.check = "IndexScorePlan<{C}>::Bytes == " + std::to_string(k.sharedBytes);
   Launch<IndexScoreParams> l;
   l.bind(&l.params.step, b.stepPlace());

@@ -78,6 +78,19 @@ def edit_header(directory, change, n=2):
     replace_header(path, h)
 
 
+def set_expert_id(directory, value):
+    """The first id of the first table of experts."""
+    for n in range(1, 100):
+        path = shard(directory, n)
+        h, start = header(path)
+        for name in sorted(h):
+            if name.endswith("tid2eid"):
+                with open(path, "r+b") as f:
+                    f.seek(start + h[name]["data_offsets"][0])
+                    f.write(struct.pack("<q", value))
+                return
+
+
 def edit_config(directory, **values):
     path = os.path.join(directory, "config.json")
     with open(path, encoding="utf-8") as f:
@@ -141,6 +154,11 @@ def checkpoint_cases():
     d = copy("dtype")
     edit_header(d, dtype)
     compile_refused("wrong dtype", d, "wq_a.weight", "I8")
+
+    d = copy("expert id")
+    set_expert_id(d, 1 << 20)
+    compile_refused("expert id out of range", d, "tid2eid",
+                    "expected indices from 0 to", "found 1048576")
 
     d = copy("missing")
     path = os.path.join(d, "model.safetensors.index.json")

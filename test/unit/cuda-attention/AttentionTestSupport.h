@@ -11,6 +11,7 @@
 #include "runtime/abi/program.h"
 #include "runtime/numerics/attention.h"
 #include "runtime/numerics/denormals.h"
+#include "targets/cuda/device/phases/step_view.cuh"
 #include "targets/cuda/emulation/Emulator.h"
 
 #include "gtest/gtest.h"
@@ -119,7 +120,6 @@ inline Floats frequencies(int count) {
   return f;
 }
 
-/// Rows of rope_table.
 /// As parameters hold them.
 inline RopeFreqs byValue(const Floats &freqs) {
   RopeFreqs to{};
@@ -127,6 +127,7 @@ inline RopeFreqs byValue(const Floats &freqs) {
   return to;
 }
 
+/// Rows of rope_table.
 inline Floats ropeRows(const StepRows &rows, const Floats &freqs) {
   Floats tab;
   for (i32 position : rows.position)

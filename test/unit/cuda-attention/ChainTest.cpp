@@ -66,7 +66,7 @@ public:
     out = emu.scratch<u16>("out", in.heads.size());
     window = emu.scratch<u8>("window", Layer::RingRows * Layer::RowBytes);
     entries = emu.scratch<u8>("entries", Tokens / 4 * Layer::RowBytes);
-    tiles = emu.scratch<u8>("tiles", IndexTileBytes);
+    tiles = emu.scratch<u8>("tiles", IndexTile<128>::Bytes);
     carries = emu.scratch<u8>("carry", Layer::CarrySlots * W * 8);
     indexCarries = emu.scratch<u8>("carry2", Layer::CarrySlots * W * 8);
     norm = emu.input("norm", in.norm);

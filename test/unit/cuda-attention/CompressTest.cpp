@@ -28,6 +28,8 @@ template <class C> struct CarryConfig {
 
 template <class C> class Check {
   static constexpr int W = CarryConfig<C>::Width, D = C::Width;
+  /// Tiles are for index rows; coarse rows are wider.
+  using Tile = IndexTile<C::Index ? D : 128>;
   static constexpr i64 CarryBytes = i64(C::CarrySlots) * W * 8;
 
 public:
@@ -36,7 +38,7 @@ public:
         g(random.floats(length * W, 6)), ape(random.floats(C::Ratio * W, 2)),
         norm(random.bf16(D, 1)), freqs(frequencies(C::RopeDims / 2)) {
     entries = length / C::Ratio;
-    entryBytes = C::Index ? i64(entries + 15) / 16 * IndexTileBytes
+    entryBytes = C::Index ? i64(entries + 15) / 16 * Tile::Bytes
                           : i64(entries) * C::RowBytes;
     entryBytes = (entryBytes + 15) / 16 * 16;
   }
@@ -129,13 +131,13 @@ private:
 
   void expectIndexRow(const u8 *rows, int entry, Floats x) const {
     num::hadamard(x.data(), D);
-    const u8 *tile = rows + entry / 16 * IndexTileBytes;
+    const u8 *tile = rows + entry / 16 * Tile::Bytes;
     for (int k = 0; k < D; ++k) {
       int group = k / 32;
       u8 byte = num::scaleByte(x.data() + 32 * group, 32, 6 * 0x1p-126f,
                                float(1.0 / 6));
-      ASSERT_EQ(tile[indexScale(entry % 16, group)], byte) << entry;
-      const u8 *at = tile + 4 * indexWord(entry % 16, group, k % 32 / 8);
+      ASSERT_EQ(tile[Tile::scale(entry % 16, group)], byte) << entry;
+      const u8 *at = tile + 4 * Tile::word(entry % 16, group, k % 32 / 8);
       u32 word =
           u32(at[0]) | u32(at[1]) << 8 | u32(at[2]) << 16 | u32(at[3]) << 24;
       float q =
@@ -159,6 +161,10 @@ TEST(CudaCompress, OverlappingRows) {
 
 TEST(CudaCompress, IndexRows) {
   Check<Config<128, true, 4, 8, true>>(71).run({3, 1, 64, 1, 1, 1}, seeds);
+}
+
+TEST(CudaCompress, NarrowIndexRows) {
+  Check<Config<64, true, 4, 8, true>>(71).run({3, 1, 64, 1, 1, 1}, 4);
 }
 
 TEST(CudaCompress, CoarseRows) {

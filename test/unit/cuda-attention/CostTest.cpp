@@ -23,7 +23,7 @@ template <int Tile> struct Attention {
   static constexpr int Heads = 64, Width = 512, HeadTile = Tile;
 };
 struct Index {
-  static constexpr int Heads = 64;
+  static constexpr int Heads = 64, Width = 128;
 };
 struct Top {
   static constexpr int Threads = 512;

@@ -14,32 +14,32 @@ using namespace dsv4::cuda::test;
 
 namespace {
 
-template <int H> struct Config {
-  static constexpr int Heads = H, Width = 128, Ratio = 4;
+template <int H, int N = 128> struct Config {
+  static constexpr int Heads = H, Width = N, Ratio = 4;
   static constexpr float Factor = 0.0220970869f;
 };
 
 /// Index rows of one sequence, their tiles, and the scores that they should
 /// get.
-struct Entries {
-  static constexpr int N = 128;
+template <int N> struct Entries {
+  using Tile = IndexTile<N>;
   int count;
   Bytes codes, scales, tiles;
 
   Entries(int count, const Bytes &scaleBytes, Randoms &random)
-      : count(count), tiles(size_t((count + 15) / 16 * IndexTileBytes)) {
+      : count(count), tiles(size_t((count + 15) / 16 * Tile::Bytes)) {
     for (int e = 0; e < count; ++e) {
-      u8 *tile = tiles.data() + e / 16 * IndexTileBytes;
+      u8 *tile = tiles.data() + e / 16 * Tile::Bytes;
       for (int k = 0; k < N; ++k) {
         codes.push_back(u8(random() & 15));
-        u8 *at = tile + 4 * indexWord(e % 16, k / 32, k % 32 / 8);
+        u8 *at = tile + 4 * Tile::word(e % 16, k / 32, k % 32 / 8);
         u32 bits = indexNibble(u32(k % 8), codes.back());
         for (int b = 0; b < 4; ++b)
           at[b] |= u8(bits >> 8 * b);
       }
       for (int g = 0; g < N / 32; ++g) {
         scales.push_back(scaleBytes[random() % scaleBytes.size()]);
-        tile[indexScale(e % 16, g)] = scales.back();
+        tile[Tile::scale(e % 16, g)] = scales.back();
       }
     }
   }
@@ -102,7 +102,7 @@ void check(const StepRows &rows, const Halves &q, const Bytes &scaleBytes,
            const char *what, u64 count = 1) {
   Randoms random;
   i64 width = rows.context / C::Ratio;
-  Entries entries((rows.most() + 1) / C::Ratio, scaleBytes, random);
+  Entries<C::Width> entries((rows.most() + 1) / C::Ratio, scaleBytes, random);
   Halves weights = random.bf16(rows.tokens() * C::Heads, 2);
   Halves before(size_t(rows.tokens() * width), 0xa5a5);
   Halves scores = onAllSchedules<u16>(
@@ -120,7 +120,7 @@ void check(const StepRows &rows, const Halves &q, const Bytes &scaleBytes,
   for (i64 t = 0; t < rows.tokens(); ++t)
     for (i64 e = 0; e < width; ++e) {
       bool visible = e < (rows.position[size_t(t)] + 1) / C::Ratio;
-      u16 want = visible ? entries.score(q.data() + t * C::Heads * 128,
+      u16 want = visible ? entries.score(q.data() + t * C::Heads * C::Width,
                                          weights.data() + t * C::Heads,
                                          C::Heads, C::Factor, int(e))
                          : u16(0xa5a5);
@@ -150,6 +150,17 @@ TEST(CudaIndexScore, QuantizedQueries) {
                     "all heads", 2);
   check<Config<8>>(stepOf(333, 1), quantized(random, 8 * 128, 0), extreme,
                    "extreme scales", 2);
+}
+
+/// Rows of other models: two words of a row a lane.
+TEST(CudaIndexScore, NarrowRows) {
+  Randoms random;
+  check<Config<2, 64>>(stepOf(1037, 1), quantized(random, 2 * 64, 0), usual,
+                       "64, one", seeds);
+  check<Config<12, 64>>(stepOf(66, 7), quantized(random, 7 * 12 * 64, 0),
+                        extreme, "64, seven", 4);
+  check<Config<3, 64>>(stepOf(90, 2), random.bf16(2 * 3 * 64, 2), usual,
+                       "64, any", 2);
 }
 
 /// Where values are flushed, or where exact products end.

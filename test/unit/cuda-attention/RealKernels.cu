@@ -4,6 +4,7 @@
 // The attention phases at the model's own sizes, as the compiler will emit
 // them: compiled by CostTest.cpp, never run. HEAD_TILE comes with the target.
 
+#include "targets/cuda/device/entry.h"
 #include "targets/cuda/device/phases/attend.cuh"
 #include "targets/cuda/device/phases/compress.cuh"
 #include "targets/cuda/device/phases/index_score.cuh"
@@ -51,27 +52,23 @@ using Window = Attention<EntryRows::None, 1>;
 using Dense = Attention<EntryRows::All, 128>;
 using Sparse = Attention<EntryRows::Selected, 4>;
 
-#define PHASE(NAME, PARAMS, THREADS, CALL)                                     \
-  extern "C" DSV4_KERNEL void DSV4_LAUNCH_BOUNDS(THREADS, 1) NAME(PARAMS p) {  \
-    CALL(p);                                                                   \
-  }
-
-PHASE(query_heads, QueryHeadsParams, 128, queryHeads<Query>)
-PHASE(index_query, IndexQueryParams, 128, indexQuery<Index>)
-PHASE(store_kv, StoreKvParams, 128, storeKv<Store>)
-PHASE(rope_table, RopeTableParams, 128, ropeTable<Turns>)
-PHASE(compress_sparse, CompressParams, 512,
-      (compress<Pool<512, true, 4, false>>))
-PHASE(compress_index, CompressParams, 128, (compress<Pool<128, true, 4, true>>))
-PHASE(compress_dense, CompressParams, 512,
-      (compress<Pool<512, false, 128, false>>))
-PHASE(carry_rows, CarryParams, 128, carry<Kept>)
-PHASE(index_score, IndexScoreParams, 256, indexScore<Index>)
-PHASE(top_k, TopKParams, 512, topK<Top>)
-PHASE(attend_window, AttendParams, AttendPlan<Window>::Threads,
-      attendSplit<Window>)
-PHASE(attend_dense, AttendParams, AttendPlan<Dense>::Threads,
-      attendSplit<Dense>)
-PHASE(attend_sparse, AttendParams, AttendPlan<Sparse>::Threads,
-      attendSplit<Sparse>)
-PHASE(combine_sparse, AttendParams, 256, attendCombine<Sparse>)
+DSV4_ENTRY(query_heads, QueryHeadsParams, 128, queryHeads<Query>)
+DSV4_ENTRY(index_query, IndexQueryParams, 128, indexQuery<Index>)
+DSV4_ENTRY(store_kv, StoreKvParams, 128, storeKv<Store>)
+DSV4_ENTRY(rope_table, RopeTableParams, 128, ropeTable<Turns>)
+DSV4_ENTRY(compress_sparse, CompressParams, 512,
+           (compress<Pool<512, true, 4, false>>))
+DSV4_ENTRY(compress_index, CompressParams, 128,
+           (compress<Pool<128, true, 4, true>>))
+DSV4_ENTRY(compress_dense, CompressParams, 512,
+           (compress<Pool<512, false, 128, false>>))
+DSV4_ENTRY(carry_rows, CarryParams, 128, carry<Kept>)
+DSV4_ENTRY(index_score, IndexScoreParams, 256, indexScore<Index>)
+DSV4_ENTRY(top_k, TopKParams, 512, topK<Top>)
+DSV4_ENTRY(attend_window, AttendParams, AttendPlan<Window>::Threads,
+           attendSplit<Window>)
+DSV4_ENTRY(attend_dense, AttendParams, AttendPlan<Dense>::Threads,
+           attendSplit<Dense>)
+DSV4_ENTRY(attend_sparse, AttendParams, AttendPlan<Sparse>::Threads,
+           attendSplit<Sparse>)
+DSV4_ENTRY(combine_sparse, AttendParams, 256, attendCombine<Sparse>)

@@ -80,7 +80,8 @@ DSV4_DEVICE void storeEntry(const CompressParams &p, Shared<float> pooled,
   row.template rope<C::RopeDims>(PositionTurn{p.freqs, entry * C::Ratio});
   if constexpr (C::Index) {
     row.hadamard();
-    row.packIndex(rows + i64(entry / IndexTileRows) * IndexTileBytes,
+    row.packIndex(rows +
+                      i64(entry / IndexTileRows) * IndexTile<C::Width>::Bytes,
                   entry % IndexTileRows, exists);
   } else {
     row.template packKv<C::RopeDims>(rows + i64(entry) * C::RowBytes,

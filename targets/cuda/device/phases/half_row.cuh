@@ -184,7 +184,7 @@ template <int N> struct HalfRow {
 
   /// Stores an index row (R15) as row `r` of a tile (index_tile.cuh).
   DSV4_DEVICE void packIndex(Global<u8> tile, int r, bool exists) const {
-    static_assert(N == IndexWidth, "the tile's width");
+    using Tile = IndexTile<N>;
     DSV4_UNROLL
     for (int g = 0; g < N / 32; ++g) {
       u8 byte = scaleE2M1(2 * g);
@@ -196,10 +196,10 @@ template <int N> struct HalfRow {
         for (u32 step = 1; step < 8; step *= 2)
           word |= shflXor(word, step);
         if (exists && lane() % 8 == 0)
-          tile.as<u32>()[indexWord(r, g, 2 * half + int(lane()) / 8)] = word;
+          tile.as<u32>()[Tile::word(r, g, 2 * half + int(lane()) / 8)] = word;
       }
       if (exists && lane() == 0)
-        tile[indexScale(r, g)] = byte;
+        tile[Tile::scale(r, g)] = byte;
     }
   }
 

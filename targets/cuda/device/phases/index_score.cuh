@@ -21,7 +21,8 @@
 // entry, each owns a quarter of the heads, ascending, and hands its sum on.
 // Never run on hardware.
 //
-// C: Heads, Width (128), Ratio, Factor; shared memory: IndexScorePlan<C>.
+// C: Heads, Width (64 or 128), Ratio, Factor; shared memory:
+// IndexScorePlan<C>.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_INDEX_SCORE_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_INDEX_SCORE_CUH
@@ -47,11 +48,12 @@ template <class C> struct IndexScorePlan {
   /// Columns of 8 heads; absent heads have queries of zero and weights of -0,
   /// so that they add -0: no sum notices.
   static constexpr int Columns = (C::Heads + 7) / 8, Padded = 8 * Columns;
+  static constexpr int Groups = IndexTile<C::Width>::Groups;
   /// Operand B: [column][group][lane] of four words, both halves of a group.
   static constexpr int Queries = 0;
   /// [group][column][lane % 4] of two floats, 2^(E - 3) of the lane's heads.
-  static constexpr int Units = Queries + Columns * IndexGroups * 512;
-  static constexpr int Weights = Units + IndexGroups * Padded * 4;
+  static constexpr int Units = Queries + Columns * Groups * 512;
+  static constexpr int Weights = Units + Groups * Padded * 4;
   static constexpr int Misfit = Weights + Padded * 4;
   static constexpr int Bytes = Misfit + 16;
 
@@ -72,8 +74,8 @@ DSV4_DEVICE u32 smallIntegerF16(float x) {
 
 template <class C> class IndexScore {
   using Plan = IndexScorePlan<C>;
-  static constexpr int J = Plan::Columns;
-  static_assert(C::Width == IndexWidth, "the tile's width");
+  using Tile = IndexTile<C::Width>;
+  static constexpr int J = Plan::Columns, Groups = Plan::Groups;
 
 public:
   DSV4_DEVICE explicit IndexScore(const IndexScoreParams &p)
@@ -105,8 +107,7 @@ public:
   }
 
 private:
-  // ---- Queries
-  // ---------------------------------------------------------------
+  // ---- Queries --------------------------------------------------------------
 
   DSV4_DEVICE void prepare() {
     syncThreads(); // all are done with the token before
@@ -115,9 +116,9 @@ private:
     syncThreads();
     u32 misfit = 0;
     // Whole warps: a block of 32 elements belongs to four neighbouring lanes.
-    for (int i = int(threadIdX()); i < Plan::Padded * IndexGroups * 4;
+    for (int i = int(threadIdX()); i < Plan::Padded * Groups * 4;
          i += int(blockDimX()))
-      misfit |= prepareChunk(i / (4 * IndexGroups), i / 4 % IndexGroups, i % 4);
+      misfit |= prepareChunk(i / (4 * Groups), i / 4 % Groups, i % 4);
     if (misfit)
       atomMaxShared(shared.as<u32>() + Plan::Misfit / 4, 1);
     for (int h = int(threadIdX()); h < Plan::Padded; h += int(blockDimX()))
@@ -140,7 +141,7 @@ private:
     U32x4 words{{0, 0, 0, 0}};
     if (head < C::Heads)
       words = p.q.template as<const u32>().template vec<4>(
-          ((token * C::Heads + head) * IndexWidth + 32 * group + 8 * c) / 2);
+          ((token * C::Heads + head) * C::Width + 32 * group + 8 * c) / 2);
     float x[8], most = 0;
     DSV4_UNROLL
     for (int i = 0; i < 8; ++i) {
@@ -172,30 +173,39 @@ private:
     for (int i = 0; i < 4; ++i)
       words[i] = halves[2 * i] | halves[2 * i + 1] << 16;
     shared.as<u32>().template setVec<4>(
-        ((j * IndexGroups + group) * 32 + n * 4 + c) * 4, words);
+        ((j * Groups + group) * 32 + n * 4 + c) * 4, words);
     if (c == 0)
       shared.as<float>()[Plan::Units / 4 + (group * J + j) * 8 + n] = unit;
     return fits ? 0 : 1;
   }
 
-  // ---- Tiles
-  // -----------------------------------------------------------------
+  // ---- Tiles ----------------------------------------------------------------
 
   /// A lane's words of one row of the tile, zeros where it is not visible.
   DSV4_DEVICE U32x4 keyWords(Global<const u8> tile, int entry, int half) const {
+    U32x4 words{{0, 0, 0, 0}};
     if (entry >= visible)
-      return {{0, 0, 0, 0}};
-    return tile.as<const u32>().template vec<4>((half * 32 + laneId()) *
-                                                IndexGroups);
+      return words;
+    auto own = tile.as<const u32>().template vec<Groups>(
+        (half * 32 + laneId()) * Groups);
+    DSV4_UNROLL
+    for (int i = 0; i < Groups; ++i)
+      words[i] = own[i];
+    return words;
   }
   DSV4_DEVICE u32 keyScales(Global<const u8> tile, int entry) const {
     if (entry >= visible)
       return 0;
-    return (tile + IndexCodeBytes).as<const u32>()[entry % IndexTileRows];
+    Global<const u8> scales = tile + Tile::CodeBytes;
+    int row = entry % IndexTileRows;
+    if constexpr (Groups == 4)
+      return scales.as<const u32>()[row];
+    else
+      return u32(scales.as<const u16>()[row]);
   }
 
   DSV4_DEVICE void scoreTile(int entry) const {
-    auto tile = rows + i64(entry / IndexTileRows) * IndexTileBytes;
+    Global<const u8> tile = rows + i64(entry / IndexTileRows) * Tile::Bytes;
     int upper = entry + int(laneId() / 4), lower = upper + 8;
     U32x4 up = keyWords(tile, upper, 0), low = keyWords(tile, lower, 1);
     u32 upScales = keyScales(tile, upper), lowScales = keyScales(tile, lower);
@@ -208,7 +218,7 @@ private:
     }
     Fp4Table one = fp4TableF16(Fp4Bias); // the codes as they are
     DSV4_UNROLL
-    for (int group = 0; group < IndexGroups; ++group) {
+    for (int group = 0; group < Groups; ++group) {
       FragmentPair keys = fp4FragmentsF16(up, low, {one, one}, group);
       float upScale = e8m0Factor(upScales >> (8 * group) & 255u);
       float lowScale = e8m0Factor(lowScales >> (8 * group) & 255u);
@@ -223,7 +233,7 @@ private:
   DSV4_DEVICE void addGroup(float (&totals)[4], const FragmentPair &keys, int j,
                             int group, float upScale, float lowScale) const {
     U32x4 q = shared.as<u32>().template vec<4>(
-        ((j * IndexGroups + group) * 32 + laneId()) * 4);
+        ((j * Groups + group) * 32 + laneId()) * 4);
     Vec<float, 2> unit = shared.as<float>().template vec<2>(
         Plan::Units / 4 + (group * J + j) * 8 + laneId() % 4 * 2);
     float sums[4] = {0, 0, 0, 0};
@@ -276,8 +286,7 @@ private:
           num::floatToBf16(score);
   }
 
-  // ---- Any queries
-  // -----------------------------------------------------------
+  // ---- Any queries ----------------------------------------------------------
 
   DSV4_DEVICE void scoreInOrder() const {
     for (int i = int(threadIdX()); i < ScoreBlock; i += int(blockDimX())) {
@@ -293,20 +302,20 @@ private:
 
   /// R1 with the scales of the entry.
   DSV4_DEVICE float dotInOrder(int entry, int head) const {
-    auto tile = rows + i64(entry / IndexTileRows) * IndexTileBytes;
-    auto q = p.q + (token * C::Heads + head) * IndexWidth;
+    Global<const u8> tile = rows + i64(entry / IndexTileRows) * Tile::Bytes;
+    auto q = p.q + (token * C::Heads + head) * C::Width;
     int row = entry % IndexTileRows;
     float total = 0;
-    for (int group = 0; group < IndexGroups; ++group) {
+    for (int group = 0; group < Groups; ++group) {
       float chain = 0;
       for (int k = 0; k < 32; k += 2) {
-        u32 word = tile.as<const u32>()[indexWord(row, group, k / 8)];
+        u32 word = tile.as<const u32>()[Tile::word(row, group, k / 8)];
         int at = 32 * group + k;
         chain = num::fma(num::bf16ToFloat(q[at + 1]), value(word, k % 8 + 1),
                          chain);
         chain = num::fma(num::bf16ToFloat(q[at]), value(word, k % 8), chain);
       }
-      u8 scale = tile[indexScale(row, group)];
+      u8 scale = tile[Tile::scale(row, group)];
       total = num::fma(chain, num::e8m0ToFloat(scale), total);
     }
     return total;

@@ -1,14 +1,15 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Tiles of 16 index rows of 128 E2M1 values: where codes and scales lie. Of the
-// same size as the CPU's tiles, in another order: that of operand A of
-// m16n8k16, so that a lane's codes of four groups of 32 are two 16-byte loads
-// of a whole warp, and decode.cuh turns a word into two operands.
+// Tiles of 16 index rows of N E2M1 values, in groups of 32: where codes and
+// scales lie. Of the same size as the CPU's tiles, in another order: that of
+// operand A of m16n8k16, so that a lane's codes of all groups are two loads of
+// a whole warp (16 bytes each for 128 values), and decode.cuh turns a word into
+// two operands.
 //
 //   word (row, group, c), c = 0 .. 3: the elements 32 group + 8 c .. + 7
-//   bytes 0 .. 1023: lane 4 (row % 8) + c owns the four groups' words of row,
-//   first all rows below 8, then the others; bytes 1024 ..: scales [row][group]
+//   from byte 0: lane 4 (row % 8) + c owns the groups' words of row, first all
+//   rows below 8, then the others; from byte 8 N: scales [row][group]
 //
 // In a word, magnitudes and signs lie as decodeFp4Word wants them.
 
@@ -19,21 +20,23 @@
 
 namespace dsv4::cuda {
 
-inline constexpr int IndexWidth = 128, IndexGroups = IndexWidth / 32;
 inline constexpr int IndexTileRows = 16;
-inline constexpr int IndexCodeBytes = IndexTileRows * IndexWidth / 2;
-inline constexpr int IndexTileBytes =
-    IndexCodeBytes + IndexTileRows * IndexGroups;
 
-/// In 32-bit words from the start of the tile.
-DSV4_DEVICE constexpr int indexWord(int row, int group, int c) {
-  return (row / 8 * 32 + row % 8 * 4 + c) * IndexGroups + group;
-}
+template <int N> struct IndexTile {
+  static_assert(N == 64 || N == 128, "a lane loads its words of a row at once");
+  static constexpr int Groups = N / 32;
+  static constexpr int CodeBytes = IndexTileRows * N / 2;
+  static constexpr int Bytes = CodeBytes + IndexTileRows * Groups;
 
-/// In bytes from the start of the tile.
-DSV4_DEVICE constexpr int indexScale(int row, int group) {
-  return IndexCodeBytes + row * IndexGroups + group;
-}
+  /// In 32-bit words from the start of the tile.
+  DSV4_DEVICE static constexpr int word(int row, int group, int c) {
+    return (row / 8 * 32 + row % 8 * 4 + c) * Groups + group;
+  }
+  /// In bytes from the start of the tile.
+  DSV4_DEVICE static constexpr int scale(int row, int group) {
+    return CodeBytes + row * Groups + group;
+  }
+};
 
 /// Where the sign of element i of a word lies.
 DSV4_DEVICE constexpr u32 indexSignBit(u32 i) {

@@ -77,6 +77,8 @@ features = {
     "avx512bf16": "avx512_bf16" in flags,
     "root": os.geteuid() == 0,
     "sanitizers": bool(config.dsv4_sanitize),
+    "emulation": os.path.exists(os.path.join(
+        config.dsv4_binary_dir, "test", "emulated-driver", "libcuda.so.1")),
     "numpy": importable("numpy"),
     "tokenizers": importable("tokenizers"),
     "nvcc": shutil.which("nvcc") is not None,

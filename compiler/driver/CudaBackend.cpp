@@ -32,20 +32,32 @@ public:
   }
 
   Error configure(const CompileOptions &O) override {
-    if (!O.configs.empty() || !O.profile.empty())
+    if (!O.profile.empty())
       return llvm::createStringError(
-          "--config and --profile choose tiles of CPU kernels; " + targetName +
+          "--profile chooses tiles of CPU kernels; " + targetName +
           " has none of them");
+    for (StringRef Config : O.configs)
+      if (Error E = setConfig(Config))
+        return E;
     Lower.multiprocessors = O.multiprocessors;
+    Lower.fuse = O.fuseLaunches;
     return Error::success();
   }
 
   std::vector<ConfigLine> configs() const override {
-    return {{"multiprocessors", std::to_string(Lower.multiprocessors),
-             Lower.multiprocessors == CompileOptions().multiprocessors
-                 ? "heuristic"
-                 : "flag"},
-            {"nvrtc", Compiler.version(), Compiler.foundIn()}};
+    auto Source = [&](StringRef Key, bool ByFlag = false) -> std::string {
+      return ByFlag || llvm::is_contained(Flags, Key) ? "flag" : "heuristic";
+    };
+    return {
+        {"multiprocessors", std::to_string(Lower.multiprocessors),
+         Source("", Lower.multiprocessors != CompileOptions().multiprocessors)},
+        {"products", Lower.fp8Products ? "fp8" : "fp16", Source("products")},
+        {"decode_blocks", std::to_string(Lower.decodeBlocks),
+         Source("decode_blocks")},
+        {"overlap", std::to_string(Lower.overlap), Source("overlap")},
+        {"fuse_launches", std::to_string(Lower.fuse),
+         Source("", Lower.fuse != CompileOptions().fuseLaunches)},
+        {"nvrtc", Compiler.version(), Compiler.foundIn()}};
   }
 
   void prepare(PipelineOptions &P) const override { P.forCuda = true; }
@@ -55,6 +67,7 @@ public:
                              std::string &Remark) override;
 
 private:
+  Error setConfig(StringRef Config);
   Expected<cuda::CompileResult> compile(const cuda::CudaProgram &Program,
                                         bool &WasCached) const;
   Error addImages(const cuda::CompileResult &Code, CudaHalf &Half) const;
@@ -63,7 +76,28 @@ private:
   const cuda::CudaTarget &Target;
   cuda::NvrtcCompiler Compiler;
   cuda::LowerOptions Lower;
+  std::vector<std::string> Flags; // keys that --config has set
 };
+
+Error CudaBackend::setConfig(StringRef Config) {
+  auto [Key, Value] = Config.split('=');
+  int Number = 0;
+  bool IsNumber = !Value.getAsInteger(10, Number);
+  Flags.push_back(Key.str());
+  if (Key == "products" && (Value == "fp8" || Value == "fp16"))
+    Lower.fp8Products = Value == "fp8";
+  else if (Key == "decode_blocks" && IsNumber && Number >= 0 && Number <= 8)
+    Lower.decodeBlocks = Number;
+  else if (Key == "overlap" && IsNumber && Number >= 0 && Number <= 1)
+    Lower.overlap = Number;
+  else
+    return llvm::createStringError(
+        "--config for " + targetName +
+        ": expected products=fp16 or fp8, decode_blocks=0 to 8 or overlap=0 "
+        "or 1, got '" +
+        Config + "'");
+  return Error::success();
+}
 
 /// Code of an "a" architecture runs there alone; of the others PTX goes along.
 bool isSpecific(const cuda::CudaTarget &Target) {

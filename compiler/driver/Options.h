@@ -34,6 +34,7 @@ struct CompileOptions {
   int64_t sequences = 1;            // state slots of the executable
   int64_t stepTokens = 512;         // rows of one step
   int multiprocessors = 132;        // of the GPU that grids are made for
+  bool fuseLaunches = false;        // neighbouring phases in one launch
   bool printConfigs = false;        // and stop
   bool tokenizer = true;
   bool quiet = false;

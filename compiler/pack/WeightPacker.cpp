@@ -52,7 +52,7 @@ private:
   Error raw(WeightOp op, const Matrix &m);
   Error tiles(WeightOp op, const Matrix &m);
   Error gpuTiles(WeightOp op, const Matrix &m);
-  Error indices(const Matrix &m);
+  Error indices(WeightOp op, const Matrix &m);
   /// work(lo, hi) of equal parts of [0, count), by all threads; the error of
   /// the first part that has one.
   Error inParts(int64_t count,
@@ -170,15 +170,25 @@ Error Packer::inParts(int64_t count,
   return Error::success();
 }
 
-Error Packer::indices(const Matrix &m) {
+/// A table of experts names those that there are, which dispatch counts on.
+static int64_t largestIndex(WeightOp op) {
+  for (mlir::Operation *user : op.getHandle().getUsers())
+    if (auto route = llvm::dyn_cast<RouteOp>(user))
+      return llvm::cast<BufferType>(route.getLogits().getType()).getFixed() - 1;
+  return std::numeric_limits<int32_t>::max();
+}
+
+Error Packer::indices(WeightOp op, const Matrix &m) {
+  int64_t most = largestIndex(op);
   size_t count = m.data.size() / 8;
   buffer.resize(count * 4);
   for (size_t i = 0; i < count; ++i) {
     int64_t wide;
     std::memcpy(&wide, m.data.data() + 8 * i, 8);
-    if (wide < 0 || wide > std::numeric_limits<int32_t>::max())
+    if (wide < 0 || wide > most)
       return llvm::createStringError(
-          "tensor " + m.name + ": expected indices from 0 to 2^31 - 1, found " +
+          "tensor " + m.name + ": expected indices from 0 to " +
+          llvm::Twine(most) + ", found " +
           llvm::Twine(wide) + " at element " + llvm::Twine(i));
     int32_t narrow = int32_t(wide);
     std::memcpy(buffer.data() + 4 * i, &narrow, 4);
@@ -189,7 +199,7 @@ Error Packer::indices(const Matrix &m) {
 Error Packer::raw(WeightOp op, const Matrix &m) {
   auto type = llvm::cast<qfmt::WeightType>(op.getHandle().getType());
   if (type.getFormat() == Format::I64)
-    return indices(m);
+    return indices(op, m);
   for (size_t at = 0; at < m.data.size(); at += PortionBytes)
     if (Error error = emit(m.data.slice(
             at, std::min<size_t>(PortionBytes, m.data.size() - at))))

@@ -64,8 +64,11 @@
 /// local memory. The emulator's compiler has nothing to gain.
 #ifdef DSV4_CPU_EMU
 #define DSV4_UNROLL
+#define DSV4_UNROLL_BY(times)
 #define DSV4_NO_UNROLL
 #else
+#define DSV4_PRAGMA(text) _Pragma(#text)
+#define DSV4_UNROLL_BY(times) DSV4_PRAGMA(unroll times)
 #define DSV4_UNROLL _Pragma("unroll")
 #define DSV4_NO_UNROLL _Pragma("unroll 1")
 #endif

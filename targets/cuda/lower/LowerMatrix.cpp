@@ -58,6 +58,7 @@ struct MatrixConfig {
   bool escapes = false, partials = false;
   int64_t columns = 8, groups = 1, stageBytes = 0, weightStages = 0,
           xStages = 0;
+  int64_t blocks = 2; // on a multiprocessor
 
   bool has(WeightFormat format) const { return formats >> int(format) & 1; }
   bool readsRows() const {
@@ -80,9 +81,10 @@ int64_t MatrixConfig::sharedBytes() const {
   return 1024 + xStages * (64 * 16 + x) + weightStages * stage;
 }
 
-/// Candidates in order of preference: deeper rings first, then single strips.
+/// `rows`: that meet the weights of a matrix together, as a rule. Candidates
+/// in order of preference: deeper rings first, then single strips.
 /// Legal is what fits the target's shared memory.
-MatrixConfig chooseConfig(const ProgramBuilder &b,
+MatrixConfig chooseConfig(const ProgramBuilder &b, int64_t rows,
                           llvm::ArrayRef<Product> products) {
   MatrixConfig c;
   for (const Product &p : products) {
@@ -91,25 +93,29 @@ MatrixConfig chooseConfig(const ProgramBuilder &b,
   }
   bool hasBf16 = c.readsRows();
   c.partials = b.isDecode();
+  bool isFp4 = c.formats == 1u << int(WeightFormat::Fp4);
+  if (b.isDecode())
+    c.blocks = b.options.decodeBlocks ? b.options.decodeBlocks : isFp4 ? 4 : 2;
   // Registers of sums: 64 columns leave none for BF16's operands.
   int64_t most = hasBf16 || c.escapes ? 32 : 64;
-  while (c.columns < most && c.columns < b.tokens)
+  while (c.columns < most && c.columns < rows)
     c.columns *= 2;
   for (int64_t groups : {c.columns > 8 ? 2 : 1, 1})
     for (int64_t stages : {6, 4, 3, 2}) {
       c.groups = groups;
       // FP4 alone for decode: the loop over a stage's tiles is unrolled, and
       // four cost the fewest instructions (docs/cuda-phases.md).
-      bool fours = c.columns == 8 && c.formats == 1u << int(WeightFormat::Fp4);
+      bool fours = c.columns == 8 && isFp4;
       c.stageBytes = groups * (hasBf16 ? Bf16TileBytes
                                : fours ? Fp4TileBytes * 4
                                        : Fp4TileBytes * 2);
       c.weightStages = stages;
       c.xStages = hasBf16 ? 3 : c.columns == 8 ? 3 : 4;
-      // Two blocks of decode share an SM, so that one's ring is full while the
-      // other waits.
+      // Blocks of decode share an SM, so that one's ring is full while the
+      // others wait.
       int64_t room = c.columns == 8
-                         ? b.target.sharedPerSm / 2 - b.target.reservedShared
+                         ? b.target.sharedPerSm / c.blocks -
+                               b.target.reservedShared
                          : b.target.sharedPerBlock;
       if (c.sharedBytes() <= std::min<int64_t>(room, b.target.sharedPerBlock))
         return c;
@@ -119,7 +125,8 @@ MatrixConfig chooseConfig(const ProgramBuilder &b,
 
 void addConfig(const ProgramBuilder &b, const MatrixConfig &c,
                KernelChoice &k) {
-  const char *mma = b.target.has(FeatureWgmma)    ? "MmaKind::Wgmma"
+  const char *mma = !b.options.fp8Products        ? "MmaKind::F16"
+                    : b.target.has(FeatureWgmma)  ? "MmaKind::Wgmma"
                     : b.target.has(FeatureFp8Mma) ? "MmaKind::E4M3"
                                                   : "MmaKind::F16";
   k.config.other("MmaKind", "mma", mma)
@@ -160,6 +167,14 @@ public:
   std::vector<Product> products;
   int64_t split = 1;
   int64_t rowCount() const { return ofOutputs ? b.outputs : b.tokens; }
+  /// Rows of a tile that make sense: experts share the slots of a step.
+  int64_t typicalRows() const {
+    if (copies == 1)
+      return rowCount();
+    int64_t experts = products[0].type().getShape()[0];
+    return std::max<int64_t>(b.isDecode() ? 8 : 16,
+                             ceilDiv(b.tokens * copies, experts));
+  }
 
 private:
   Place encoded(const Product &p);
@@ -203,7 +218,7 @@ bool MatrixPhase::plan() {
     return false;
   }
   split = *chosen;
-  config = chooseConfig(b, products);
+  config = chooseConfig(b, typicalRows(), products);
   return true;
 }
 
@@ -266,7 +281,7 @@ void MatrixPhase::reduce(const Launch<P> &l, const char *params,
   k.threads = 256;
   int64_t elements = 0;
   for (const Product &p : products)
-    elements = std::max(elements, rows * p.layout->rows());
+    elements += rows * p.layout->rows();
   b.launch("reduce", k, l, b.gridFor(ceilDiv(elements, 256), 4));
 }
 
@@ -300,7 +315,8 @@ void lower(ProgramBuilder &b, kern::LinearOp op) {
   l.bind(&l.params.rows, b.rowsPlace(ofOutputs));
   for (unsigned i = 0; i < op.getNumJobs(); ++i)
     phase.setJob(l, i, phase.rowCount());
-  b.launch("linear", k, l, b.gridFor(phase.items(phase.rowCount()), 2));
+  b.launch("linear", k, l,
+           b.gridFor(phase.items(phase.rowCount()), phase.config.blocks));
   phase.reduce(l, "LinearParams", 1, phase.rowCount());
 }
 
@@ -331,8 +347,9 @@ void lower(ProgramBuilder &b, kern::ExpertLinearOp op) {
     phase.setJob(l, i, slots);
   }
   int64_t active = std::min(experts, slots);
-  b.launch("expert_linear", k, l,
-           b.gridFor(active * phase.items(ceilDiv(slots, active)), 2));
+  b.launch(
+      "expert_linear", k, l,
+      b.gridFor(active * phase.items(ceilDiv(slots, active)), phase.config.blocks));
   phase.reduce(l, "ExpertLinearParams", b.expertsPerToken(), slots);
 }
 

@@ -19,6 +19,15 @@ namespace dsv4::cuda {
 struct LowerOptions {
   /// Of the GPU that grids are made for; another one runs the same program.
   int multiprocessors = 132;
+  /// Products of FP8 and FP4 weights as FP8 on tensor cores, the target's
+  /// fastest. These drop all but about 14 bits of a sum, so the default is FP16
+  /// products with sums in float32 (docs/cuda-hardware.md has both measured).
+  bool fp8Products = false;
+  /// Blocks of decode's matrix phases that share a multiprocessor; 0: four of
+  /// FP4 alone, else two.
+  int decodeBlocks = 0;
+  /// Programmatic dependencies between launches; false: full ones.
+  bool overlap = true;
   /// Neighbouring launches become one (Fuse.h); without, the oracle of that.
   bool fuse = false;
 };

@@ -37,7 +37,7 @@ ConfigText &ConfigText::real(StringRef name, float value) {
 ProgramBuilder::ProgramBuilder(kern::ProgramOp program,
                                const CudaTarget &target,
                                const LowerOptions &options)
-    : program(program), target(target),
+    : program(program), target(target), options(options),
       multiprocessors(options.multiprocessors) {
   result.target = std::string("cuda:") + target.name;
   result.multiprocessors = 0; // blocks walk their items on any number
@@ -129,7 +129,7 @@ void ProgramBuilder::addNode(NodeSpec node) {
   GraphSpec &graph = result.graphs.back();
   auto isCopy = [](const NodeSpec &n) { return n.kernel == DSV4_CUDA_COPY; };
   if (!graph.nodes.empty()) {
-    bool full = isCopy(graph.nodes.back()) || isCopy(node);
+    bool full = isCopy(graph.nodes.back()) || isCopy(node) || !options.overlap;
     auto number = int32_t(graph.nodes.size());
     graph.edges.push_back(
         {number - 1, number, full ? DSV4_CUDA_FULL : DSV4_CUDA_PROGRAMMATIC});

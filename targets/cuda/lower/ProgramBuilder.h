@@ -82,6 +82,7 @@ public:
 
   kern::ProgramOp program;
   const CudaTarget &target;
+  const LowerOptions options;
   const int64_t multiprocessors;
   int64_t tokens = 0, outputs = 0; // of the graph at hand, at most
 

@@ -55,14 +55,15 @@ DSV4_DEVICE void reducePartials(const Params &p, u32 rowsPer) {
   gridDepLaunch();
   gridDepWait();
   i64 targets = i64(p.rows[0]) * rowsPer;
+  i64 i = i64(blockIdX()) * blockDimX() + threadIdX(); // over all jobs
   for (u32 number = 0; number < p.numJobs; ++number) {
     const MatrixJob &job = p.jobs[number];
     if (job.split < 2)
       continue;
     i64 count = targets * job.rows;
-    for (i64 i = i64(blockIdX()) * blockDimX() + threadIdX(); i < count;
-         i += i64(gridDimX()) * blockDimX()) {
+    for (; i < count; i += i64(gridDimX()) * blockDimX()) {
       float sum = job.partials[i];
+      DSV4_UNROLL_BY(8) // loads of many parts are on their way together
       for (u32 part = 1; part < job.split; ++part)
         sum = fmaF32(job.partials[part * count + i], 1.0f, sum);
       if (job.floatOut)
@@ -70,6 +71,7 @@ DSV4_DEVICE void reducePartials(const Params &p, u32 rowsPer) {
       else
         job.y.template as<u16>()[i] = u16(bf16Of(sum));
     }
+    i -= count;
   }
 }
 

@@ -55,8 +55,9 @@ public:
 
 private:
   /// A phase encodes what its products of FP8 and FP4 read if somebody has
-  /// quantised it: 1 if that is a launch before this one. Fused, it is the work of the phase that quantised,
-  /// as long as no products lie between, whose workspace it would share.
+  /// quantised it: 1 if that is a launch before this one. Fused, it is the work
+  /// of the phase that quantised, as long as no products lie between, whose
+  /// workspace it would share.
   int64_t encode(kern::KernPhaseOpInterface phase) {
     if (!isProduct(phase))
       return 0;

@@ -5,34 +5,14 @@
 // and bit for bit against itself for other steps, tiles of heads and turns
 // through the scratch. Not run on hardware.
 
-#include "targets/cuda/device/phases/attend.cuh"
 #include "test/unit/cuda-attention/AttentionTestSupport.h"
 
 using namespace dsv4;
 using namespace dsv4::cuda;
 using namespace dsv4::cuda::test;
+using namespace dsv4::cuda::test::attend_configs;
 
 namespace {
-
-/// A small model: rows of 128 values, of 200 bytes.
-template <EntryRows Kind, int H = 20, int Tile = 16> struct Small {
-  static constexpr int Heads = H, HeadTile = Tile;
-  static constexpr int Width = 128, RopeDims = 64, RowBytes = 200;
-  static constexpr int WindowSize = 40, RingRows = 80, Ratio = 4, NumIds = 30;
-  static constexpr int MaxSplits = 3;
-  static constexpr EntryRows Entries = Kind;
-  static constexpr float Scale = 0.0883883461f;
-};
-
-/// The model's own sizes.
-struct Real {
-  static constexpr int Heads = 64, HeadTile = 64;
-  static constexpr int Width = 512, RopeDims = 64, RowBytes = 584;
-  static constexpr int WindowSize = 128, RingRows = 160, Ratio = 4;
-  static constexpr int NumIds = 512, MaxSplits = 16;
-  static constexpr EntryRows Entries = EntryRows::Selected;
-  static constexpr float Scale = 0.0441941731f;
-};
 
 /// Inputs of one step; all its sequences have the same state.
 template <class C> struct Inputs {
@@ -116,10 +96,10 @@ Halves attend(const Inputs<C> &in, i64 turn, u64 count, u32 blocks = 3) {
           p.numTokens = std::min(turn, in.rows.tokens() - at);
           auto first = emu.launch(
               "split", {blocks}, {u32(AttendPlan<C>::Threads)},
-              AttendPlan<C>::Bytes, [=] { attendSplit<C>(p); }, after);
-          auto second =
-              emu.launch("combine", {2}, {64}, 0, [=] { attendCombine<C>(p); },
-                         {{first, Edge::Programmatic}});
+              AttendPlan<C>::Bytes, DSV4_PHASE(p, attendSplit, C), after);
+          auto second = emu.launch("combine", {2}, {64}, 0,
+                                   DSV4_PHASE(p, attendCombine, C),
+                                   {{first, Edge::Programmatic}});
           after = {{second, Edge::Programmatic}};
         }
         return std::pair(out, size);
@@ -186,7 +166,7 @@ struct Reference {
 template <class C>
 void expectNear(const Inputs<C> &in, const Halves &got, int everyHead) {
   num::FlushDenormals flush;
-  double off = 0, size = 0, worst = 0;
+  Tally tally("attend");
   for (i64 t = 0; t < in.rows.tokens(); ++t) {
     std::vector<Floats> rows;
     for (const u8 *row : in.rowsOf(t))
@@ -197,22 +177,20 @@ void expectNear(const Inputs<C> &in, const Halves &got, int everyHead) {
                      in.sink[size_t(h)]);
       want.turnBack(in.freqs, in.rows.position[size_t(t)]);
       for (int i = 0; i < C::Width; ++i) {
-        float x = num::bf16ToFloat(got[size_t(at + i)]);
-        float delta = std::abs(x - want.out[size_t(i)]);
-        ASSERT_LE(delta, want.bound[size_t(i)])
-            << "token " << t << ", head " << h << ", dim " << i << ": " << x
-            << " for " << want.out[size_t(i)];
-        off += double(delta) * delta;
-        size += double(want.out[size_t(i)]) * want.out[size_t(i)];
-        worst = std::max(worst, double(delta / want.bound[size_t(i)]));
+        tally.add(num::bf16ToFloat(got[size_t(at + i)]), want.out[size_t(i)],
+                  want.bound[size_t(i)], 0, [&] {
+                    return "token " + std::to_string(t) + ", head " +
+                           std::to_string(h) + ", dim " + std::to_string(i);
+                  });
       }
     }
   }
-  double relative = std::sqrt(off / size);
-  testing::Test::RecordProperty("rms", std::to_string(relative));
-  testing::Test::RecordProperty("worst_of_bound", std::to_string(worst));
+  testing::Test::RecordProperty("rms", std::to_string(tally.rms()));
+  testing::Test::RecordProperty("worst_of_bound",
+                                std::to_string(tally.worstOfBound()));
+  ASSERT_TRUE(tally.within());
   // Roundings to BF16 alone give about 2^-9.
-  EXPECT_LT(relative, 0x1p-8) << "worst of the bound: " << worst;
+  EXPECT_LT(tally.rms(), 0x1p-8);
 }
 
 StepRows stepOf(std::initializer_list<std::pair<int, int>> parts) {
@@ -256,10 +234,10 @@ TEST(CudaAttend, BatchInvariance) {
   StepRows rows = stepOf({{997, 4}, {36, 2}, {520, 1}});
   Inputs<C> in(rows, 1);
   Halves all = attend(in, rows.tokens(), 2, 5);
-  EXPECT_EQ(all, attend(in, 3, 2, 1)) << "three at a time";
+  EXPECT_SAME(attend(in, 3, 2, 1), all) << "three at a time";
   Inputs<Wide> wide(rows, 1);
   ASSERT_EQ(in.q, wide.q);
-  EXPECT_EQ(all, attend(wide, 2, 2, 4)) << "another tile of heads";
+  EXPECT_SAME(attend(wide, 2, 2, 4), all) << "another tile of heads";
   i64 size = C::Heads * C::Width;
   for (i64 t = 0; t < rows.tokens(); ++t) {
     Inputs<C> one = in;
@@ -270,8 +248,8 @@ TEST(CudaAttend, BatchInvariance) {
                      in.tab.begin() + (t + 1) * C::RopeDims);
     one.ids = std::vector<i32>(in.ids.begin() + t * C::NumIds,
                                in.ids.begin() + (t + 1) * C::NumIds);
-    EXPECT_EQ(Halves(all.begin() + t * size, all.begin() + (t + 1) * size),
-              attend(one, 1, 1, 2))
+    EXPECT_SAME(attend(one, 1, 1, 2),
+                Halves(all.begin() + t * size, all.begin() + (t + 1) * size))
         << "token " << t << " alone";
   }
 }

@@ -12,7 +12,8 @@
 #include "runtime/numerics/attention.h"
 #include "runtime/numerics/denormals.h"
 #include "targets/cuda/device/phases/step_view.cuh"
-#include "targets/cuda/emulation/Emulator.h"
+#include "test/unit/cuda-attention/AttentionConfigs.cuh"
+#include "test/unit/cuda/Compare.h"
 
 #include "gtest/gtest.h"
 
@@ -22,8 +23,6 @@
 #include <vector>
 
 namespace dsv4::cuda::test {
-
-using emu::Dim, emu::Edge, emu::Emulator, emu::Result;
 
 constexpr u64 seeds = 20;
 
@@ -70,15 +69,15 @@ template <class T, class Body>
 std::vector<T> onAllSchedules(const Body &body, u64 count = seeds) {
   num::FlushDenormals flush;
   std::vector<T> outputs;
-  for (u64 seed = 1; seed <= count; ++seed) {
+  for (u64 seed = 1; seed <= schedules(count); ++seed) {
     Emulator emu({.seed = seed, .residentBlocks = u32(1 + seed % 4)});
     auto [out, size] = body(emu);
     Result result = emu.run();
     EXPECT_TRUE(result.ok()) << "seed " << seed << '\n' << result.text();
-    std::vector<T> now(out.raw(), out.raw() + size);
+    std::vector<T> now = contents(out, size);
     if (seed == 1)
       outputs = now;
-    EXPECT_TRUE(outputs == now) << "another schedule, other bits: " << seed;
+    EXPECT_SAME(now, outputs) << "another schedule, other bits: " << seed;
     if (testing::Test::HasFailure())
       break;
   }

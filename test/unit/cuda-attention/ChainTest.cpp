@@ -7,35 +7,14 @@
 // is found. The bits are those of every schedule, and of another way to cut the
 // steps. Not run on hardware.
 
-#include "targets/cuda/device/phases/attend.cuh"
-#include "targets/cuda/device/phases/compress.cuh"
-#include "targets/cuda/device/phases/index_score.cuh"
-#include "targets/cuda/device/phases/query_rows.cuh"
-#include "targets/cuda/device/phases/top_k.cuh"
 #include "test/unit/cuda-attention/AttentionTestSupport.h"
 
 using namespace dsv4;
 using namespace dsv4::cuda;
 using namespace dsv4::cuda::test;
+using namespace dsv4::cuda::test::chain_configs;
 
 namespace {
-
-/// One layer's sizes, as every phase asks for them.
-struct Layer {
-  static constexpr int Heads = 3, Width = 128, RopeDims = 64, Ratio = 4;
-  static constexpr int RowBytes = 200, RingRows = 24, WindowSize = 6;
-  static constexpr int Freqs = 32, CarrySlots = 8, K = 3, NumIds = 3;
-  static constexpr int Threads = 64, MaxSplits = 2, HeadTile = 16;
-  static constexpr bool Overlap = true, Index = false;
-  static constexpr EntryRows Entries = EntryRows::Selected;
-  static constexpr float Eps = 1e-6f, Factor = 0.05f, Scale = 0.088388346f;
-};
-struct IndexLayer : Layer {
-  static constexpr bool Index = true;
-};
-struct CarryLayer {
-  static constexpr int Width = 2 * Layer::Width, Slots = Layer::CarrySlots;
-};
 
 constexpr int Tokens = 21, W = 2 * Layer::Width;
 
@@ -82,7 +61,7 @@ public:
     at = rows.upload(emu);
     auto tab = emu.scratch<float>("tab", size_t(count * Layer::RopeDims));
     RopeTableParams turns{at, tab, freqs};
-    add(0, [=] { ropeTable<Layer>(turns); });
+    add(0, DSV4_PHASE(turns, ropeTable, Layer));
     auto q = attentionRows(tab, first, count);
     compressor(first, count);
     auto ids = indexer(tab, first, count);
@@ -96,10 +75,10 @@ private:
     auto heads = part(in.heads, first, count);
     auto q = emu.scratch<u16>("q", heads.size());
     QueryHeadsParams query{at, emu.input("heads", heads), tab, q};
-    add(0, [=] { queryHeads<Layer>(query); });
+    add(0, DSV4_PHASE(query, queryHeads, Layer));
     StoreKvParams store{at, emu.input("kv", part(in.kv, first, count)), norm,
                         tab, window};
-    add(0, [=] { storeKv<Layer>(store); });
+    add(0, DSV4_PHASE(store, storeKv, Layer));
     return q;
   }
 
@@ -107,13 +86,13 @@ private:
     auto u = emu.input("u", part(in.u, first, count));
     auto g = emu.input("g", part(in.g, first, count));
     CompressParams pool{at, u, g, ape, norm, carries, entries, freqs};
-    add(Layer::Width * 4, [=] { compress<Layer>(pool); });
+    add(Layer::Width * 4, DSV4_PHASE(pool, compress, Layer));
     CarryParams keep{at, u, g, carries};
-    add(0, [=] { carry<CarryLayer>(keep); });
+    add(0, DSV4_PHASE(keep, carry, CarryLayer));
     CompressParams index{at, u, g, ape, norm, indexCarries, tiles, freqs};
-    add(Layer::Width * 4, [=] { compress<IndexLayer>(index); });
+    add(Layer::Width * 4, DSV4_PHASE(index, compress, IndexLayer));
     CarryParams keepIndex{at, u, g, indexCarries};
-    add(0, [=] { carry<CarryLayer>(keepIndex); });
+    add(0, DSV4_PHASE(keepIndex, carry, CarryLayer));
   }
 
   Global<i32> indexer(Global<float> tab, int first, int count) {
@@ -122,12 +101,12 @@ private:
     auto scores = emu.scratch<u16>("scores", size_t(count * 32));
     auto ids = emu.scratch<i32>("ids", size_t(count * Layer::K));
     IndexQueryParams query{at, emu.input("iheads", raw), tab, q};
-    add(0, [=] { indexQuery<Layer>(query); });
+    add(0, DSV4_PHASE(query, indexQuery, Layer));
     IndexScoreParams score{
         at, q, emu.input("w", part(in.weights, first, count)), tiles, scores};
-    add(IndexScorePlan<Layer>::Bytes, [=] { indexScore<Layer>(score); });
+    add(IndexScorePlan<Layer>::Bytes, DSV4_PHASE(score, indexScore, Layer));
     TopKParams top{at, scores, ids};
-    add(TopKPlan<Layer>::Bytes, [=] { topK<Layer>(top); });
+    add(TopKPlan<Layer>::Bytes, DSV4_PHASE(top, topK, Layer));
     return ids;
   }
 
@@ -146,11 +125,11 @@ private:
                    emu.scratch<float>("stats", places * 2),
                    0,
                    count};
-    add(AttendPlan<Layer>::Bytes, [=] { attendSplit<Layer>(p); }, 128);
-    add(0, [=] { attendCombine<Layer>(p); });
+    add(AttendPlan<Layer>::Bytes, DSV4_PHASE(p, attendSplit, Layer), 128);
+    add(0, DSV4_PHASE(p, attendCombine, Layer));
   }
 
-  void add(u32 shared, std::function<void()> body, u32 threads = 64) {
+  void add(u32 shared, const Phase &body, u32 threads = 64) {
     std::vector<Edge> edges;
     if (launches > 0)
       edges = {{last, Edge::Programmatic}};
@@ -186,7 +165,7 @@ Halves run(const Projections &in, const std::vector<int> &steps, u64 count) {
 TEST(CudaAttentionChain, EveryScheduleAndStep) {
   Projections in;
   Halves out = run(in, {18, 1, 2}, seeds);
-  EXPECT_EQ(out, run(in, {1, 2, 3, 1, 7, 7}, 4)) << "cut otherwise";
+  EXPECT_SAME(run(in, {1, 2, 3, 1, 7, 7}, 4), out) << "cut otherwise";
   for (u16 h : out)
     ASSERT_NE(h & 0x7f80, 0x7f80) << "no number";
 }

@@ -5,26 +5,14 @@
 // varying size, beside another one, stores what a scalar loop over all tokens
 // stores, bit for bit. Not run on hardware.
 
-#include "targets/cuda/device/phases/compress.cuh"
 #include "test/unit/cuda-attention/AttentionTestSupport.h"
 
 using namespace dsv4;
 using namespace dsv4::cuda;
 using namespace dsv4::cuda::test;
+using namespace dsv4::cuda::test::compress_configs;
 
 namespace {
-
-template <int N, bool Overlaps, int R, int Slots, bool IsIndex> struct Config {
-  static constexpr int Width = N, Ratio = R, CarrySlots = Slots, RopeDims = 64;
-  static constexpr bool Overlap = Overlaps, Index = IsIndex;
-  static constexpr int RowBytes = (N - 64) + 128 + 8;
-  static constexpr float Eps = 1e-6f;
-};
-
-template <class C> struct CarryConfig {
-  static constexpr int Width = C::Overlap ? 2 * C::Width : C::Width;
-  static constexpr int Slots = C::CarrySlots;
-};
 
 template <class C> class Check {
   static constexpr int W = CarryConfig<C>::Width, D = C::Width;
@@ -82,11 +70,11 @@ private:
       CompressParams c{step, us, gs, apes, norms, state, state + CarryBytes,
                        turns};
       CarryParams k{step, us, gs, state};
-      auto first = emu.launch(
-          "compress", {2}, {64}, D * 4, [=] { compress<C>(c); }, after);
-      auto second =
-          emu.launch("carry", {3}, {32}, 0, [=] { carry<CarryConfig<C>>(k); },
-                     {{first, Edge::Programmatic}});
+      auto first = emu.launch("compress", {2}, {64}, D * 4,
+                              DSV4_PHASE(c, compress, C), after);
+      auto second = emu.launch("carry", {3}, {32}, 0,
+                               DSV4_PHASE(k, carry, CarryConfig<C>),
+                               {{first, Edge::Programmatic}});
       after = {{second, Edge::Programmatic}};
       at += size;
       ++turn;

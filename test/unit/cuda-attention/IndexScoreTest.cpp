@@ -5,19 +5,14 @@
 // for which the products are exact, those at the limits of that, and any other,
 // which take the way in order. Not run on hardware.
 
-#include "targets/cuda/device/phases/index_score.cuh"
 #include "test/unit/cuda-attention/AttentionTestSupport.h"
 
 using namespace dsv4;
 using namespace dsv4::cuda;
 using namespace dsv4::cuda::test;
+using namespace dsv4::cuda::test::score_configs;
 
 namespace {
-
-template <int H, int N = 128> struct Config {
-  static constexpr int Heads = H, Width = N, Ratio = 4;
-  static constexpr float Factor = 0.0220970869f;
-};
 
 /// Index rows of one sequence, their tiles, and the scores that they should
 /// get.
@@ -112,7 +107,7 @@ void check(const StepRows &rows, const Halves &q, const Bytes &scaleBytes,
                            emu.input("weights", weights),
                            emu.input("entries", entries.tiles), to};
         emu.launch("score", {2}, {128}, IndexScorePlan<C>::Bytes,
-                   [=] { indexScore<C>(p); });
+                   DSV4_PHASE(p, indexScore, C));
         return std::pair(to, before.size());
       },
       count);

@@ -4,12 +4,12 @@
 // query_heads, store_kv, index_query, rope_table under emulation, bit for bit
 // against runtime/numerics. Not run on hardware.
 
-#include "targets/cuda/device/phases/query_rows.cuh"
 #include "test/unit/cuda-attention/AttentionTestSupport.h"
 
 using namespace dsv4;
 using namespace dsv4::cuda;
 using namespace dsv4::cuda::test;
+using namespace dsv4::cuda::test::query_configs;
 
 namespace {
 
@@ -26,18 +26,13 @@ StepRows stepOf(int sequences) {
   return rows;
 }
 
-template <int H, int N, int R> struct HeadsConfig {
-  static constexpr int Heads = H, Width = N, RopeDims = R;
-  static constexpr float Eps = ::Eps;
-};
-
-template <class C, class Params, class Kernel>
+template <class C, class Params, class MakePhase>
 Halves runHeads(const StepRows &rows, const Halves &raw, const Floats &tab,
-                Kernel kernel, u32 blocks, u32 threads) {
+                MakePhase phase, u32 blocks, u32 threads) {
   return onAllSchedules<u16>([&](Emulator &emu) {
     auto q = emu.scratch<u16>("q", raw.size());
     Params p{rows.upload(emu), emu.input("raw", raw), emu.input("tab", tab), q};
-    emu.launch("heads", {blocks}, {threads}, 0, [=] { kernel(p); });
+    emu.launch("heads", {blocks}, {threads}, 0, phase(p));
     return std::pair(q, raw.size());
   });
 }
@@ -55,15 +50,15 @@ template <class C> void checkQueryHeads(int sequences, u32 blocks) {
                            ((head * 29 + i % 3 * 41) & 127));
   Floats freqs = frequencies(C::RopeDims / 2), tab = ropeRows(rows, freqs);
   Halves q = runHeads<C, QueryHeadsParams>(
-      rows, raw, tab, [](const QueryHeadsParams &p) { queryHeads<C>(p); },
-      blocks, 64);
+      rows, raw, tab,
+      [](const auto &p) { return DSV4_PHASE(p, queryHeads, C); }, blocks, 64);
   num::FlushDenormals flush;
   for (i64 i = 0; i < items; ++i) {
     Floats want = floatsOf(raw.data() + i * C::Width, C::Width);
     num::headNorm(want.data(), want.data(), C::Width, Eps);
     num::rope(want.data(), C::Width, freqs.data(), C::RopeDims / 2,
               rows.position[size_t(i / C::Heads)], false);
-    ASSERT_EQ(floatsOf(q.data() + i * C::Width, C::Width), want) << i;
+    ASSERT_SAME(floatsOf(q.data() + i * C::Width, C::Width), want) << i;
   }
 }
 
@@ -82,8 +77,8 @@ template <class C> void checkIndexQuery(int sequences, int spread) {
     raw[size_t(i)] = i % 3 ? 0 : 0x8000;
   Floats freqs = frequencies(C::RopeDims / 2), tab = ropeRows(rows, freqs);
   Halves q = runHeads<C, IndexQueryParams>(
-      rows, raw, tab, [](const IndexQueryParams &p) { indexQuery<C>(p); }, 2,
-      96);
+      rows, raw, tab,
+      [](const auto &p) { return DSV4_PHASE(p, indexQuery, C); }, 2, 96);
   num::FlushDenormals flush;
   for (i64 i = 0; i < items; ++i) {
     Floats want = floatsOf(raw.data() + i * C::Width, C::Width);
@@ -91,9 +86,9 @@ template <class C> void checkIndexQuery(int sequences, int spread) {
               rows.position[size_t(i / C::Heads)], false);
     num::hadamard(want.data(), C::Width);
     num::fakeQuantizeE2M1(want.data(), C::Width);
-    for (int k = 0; k < C::Width; ++k)
-      ASSERT_EQ(q[size_t(i * C::Width + k)], num::floatToBf16(want[size_t(k)]))
-          << i << ' ' << k;
+    for (float &w : want)
+      w = num::roundBf16(w);
+    ASSERT_SAME(floatsOf(q.data() + i * C::Width, C::Width), want) << i;
   }
 }
 
@@ -103,12 +98,6 @@ TEST(CudaQueryRows, IndexQuery) {
   checkIndexQuery<HeadsConfig<2, 64, 32>>(2, 100);
   checkIndexQuery<HeadsConfig<1, 32, 16>>(2, 4);
 }
-
-template <int N, int R, int Bytes, int Ring> struct StoreConfig {
-  static constexpr int Width = N, RopeDims = R, RowBytes = Bytes;
-  static constexpr int RingRows = Ring;
-  static constexpr float Eps = ::Eps;
-};
 
 /// The rows of the step at their slots; every other byte stays.
 template <class C> void checkStoreKv(int sequences) {
@@ -125,7 +114,7 @@ template <class C> void checkStoreKv(int sequences) {
     auto state = emu.buffer("window", want);
     StoreKvParams p{rows.upload(emu), emu.input("raw", raw),
                     emu.input("norm", norm), emu.input("tab", tab), state};
-    emu.launch("store", {2}, {64}, 0, [=] { storeKv<C>(p); });
+    emu.launch("store", {2}, {64}, 0, DSV4_PHASE(p, storeKv, C));
     return std::pair(state, want.size());
   });
   num::FlushDenormals flush;
@@ -141,8 +130,7 @@ template <class C> void checkStoreKv(int sequences) {
               want.begin() + rows.sequence[size_t(t)] * rows.stride +
                   position % C::RingRows * C::RowBytes);
   }
-  for (size_t i = 0; i < want.size(); ++i)
-    ASSERT_EQ(window[i], want[i]) << "byte " << i;
+  ASSERT_SAME(window, want);
 }
 
 TEST(CudaQueryRows, StoreKv) {
@@ -151,10 +139,6 @@ TEST(CudaQueryRows, StoreKv) {
   checkStoreKv<StoreConfig<192, 64, 264, 5>>(2);
 }
 
-struct FreqsConfig {
-  static constexpr int Freqs = 7;
-};
-
 TEST(CudaQueryRows, RopeTable) {
   StepRows rows = stepOf(3);
   rows.position.back() = 1048575;
@@ -162,10 +146,10 @@ TEST(CudaQueryRows, RopeTable) {
   Floats tab = onAllSchedules<float>([&](Emulator &emu) {
     auto to = emu.scratch<float>("tab", want.size());
     RopeTableParams p{rows.upload(emu), to, byValue(freqs)};
-    emu.launch("rope", {2}, {32}, 0, [=] { ropeTable<FreqsConfig>(p); });
+    emu.launch("rope", {2}, {32}, 0, DSV4_PHASE(p, ropeTable, FreqsConfig));
     return std::pair(to, want.size());
   });
-  ASSERT_EQ(tab, want);
+  ASSERT_SAME(tab, want);
 }
 
 } // namespace

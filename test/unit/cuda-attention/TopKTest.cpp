@@ -4,7 +4,6 @@
 // top_k under emulation against a sort: ties, both zeros, infinities,
 // everything equal, lengths around a chunk. Not run on hardware.
 
-#include "targets/cuda/device/phases/top_k.cuh"
 #include "test/unit/cuda-attention/AttentionTestSupport.h"
 
 #include <numeric>
@@ -12,12 +11,9 @@
 using namespace dsv4;
 using namespace dsv4::cuda;
 using namespace dsv4::cuda::test;
+using namespace dsv4::cuda::test::top_k_configs;
 
 namespace {
-
-template <int Best, int R, int T> struct Config {
-  static constexpr int K = Best, Ratio = R, Threads = T;
-};
 
 std::vector<i32> best(const u16 *scores, int visible, int k) {
   Floats s = floatsOf(scores, visible);
@@ -42,7 +38,7 @@ void check(const StepRows &rows, const Halves &scores, u64 count,
         auto to = emu.scratch<i32>("ids", size);
         TopKParams p{rows.upload(emu), emu.input("scores", scores), to};
         emu.launch("top", {2}, {u32(C::Threads)}, TopKPlan<C>::Bytes,
-                   [=] { topK<C>(p); });
+                   DSV4_PHASE(p, topK, C));
         return std::pair(to, size);
       },
       count);

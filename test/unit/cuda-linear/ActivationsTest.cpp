@@ -28,8 +28,10 @@ void expectExact(const Activations &x, const std::string &what) {
   DeviceX encoded = uploadX(emu, x, true, rows);
   Result result = emu.run();
   ASSERT_TRUE(result.ok()) << result.text();
-  for (u32 block = 0; block < x.rows * (x.k / 128); ++block) {
-    expectBlock(encoded.data.raw() + block * ActivationBytes,
+  u32 blocks = x.rows * (x.k / 128);
+  Bytes bytes = contents(encoded.data, size_t(blocks) * ActivationBytes);
+  for (u32 block = 0; block < blocks; ++block) {
+    expectBlock(bytes.data() + block * ActivationBytes,
                 x.bits.data() + block * 128,
                 what + ", block " + std::to_string(block));
     if (testing::Test::HasFatalFailure())

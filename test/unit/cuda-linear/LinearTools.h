@@ -9,33 +9,13 @@
 #define DSV4_TEST_UNIT_CUDA_LINEAR_LINEARTOOLS_H
 
 #include "runtime/numerics/dot.h"
-#include "targets/cuda/device/phases/linear.cuh"
-#include "targets/cuda/emulation/Emulator.h"
+#include "test/unit/cuda-linear/LinearConfigs.cuh"
 #include "test/unit/cuda-packing/PackTools.h"
+#include "test/unit/cuda/Compare.h"
 
 namespace dsv4::cuda::test {
 
-using emu::Edge, emu::Emulator, emu::LaunchId, emu::Result;
-
-/// A config of the tests: small rings, so that they go round.
-template <MmaKind M, u32 Columns, bool Partials, bool Bulk = true,
-          u32 Groups = 2>
-struct TestConfig {
-  static constexpr MmaKind mma = M;
-  static constexpr bool bulk = Bulk;
-  static constexpr u32 formats = 7;
-  static constexpr bool escapes = true;
-  static constexpr bool partials = Partials;
-  static constexpr u32 columns = Columns, groups = Groups;
-  static constexpr u32 weightStages = 3, stageBytes = 18000, xStages = 2;
-};
-
-/// Decode by single strips: four blocks of FP4 a stage, or three, which do not
-/// divide the eight of a stage of activations.
-using WgmmaFours = TestConfig<MmaKind::Wgmma, 8, true, true, 1>;
-struct WgmmaThrees : WgmmaFours {
-  static constexpr u32 stageBytes = 13000;
-};
+using namespace linear_configs;
 
 /// Rows of activations as the model has them: fake-quantised BF16, magnitudes
 /// that differ from block to block.
@@ -71,13 +51,21 @@ inline Activations makeActivations(u32 rows, u32 k, bool quantised,
   return x;
 }
 
-/// R1 of one element, and how far a phase may be from it.
+/// R1 of one element, and how far a phase may be from it: by roundings to
+/// float32, and by the bits that tensor cores drop.
 struct Expected {
   float value;
-  double bound;
+  double bound, dropped;
 };
 
-inline Expected expected(const Matrix &m, i64 row, const float *x, u32 split) {
+/// Bits that a product of E4M3 keeps below its largest addend at least; others
+/// keep about all of a float's.
+constexpr int bitsKept(MmaKind mma, TileFormat format) {
+  return mma == MmaKind::Wgmma && format != TileFormat::Bf16 ? 13 : 22;
+}
+
+inline Expected expected(const Matrix &m, i64 row, const float *x, u32 split,
+                         MmaKind mma) {
   i64 k = m.layout.k();
   std::vector<float> w(k), scales(k / 32, 1.0f);
   double size = 0;
@@ -94,8 +82,11 @@ inline Expected expected(const Matrix &m, i64 row, const float *x, u32 split) {
   // docs/cuda-phases.md: roundings of ours (8 instructions, promotions, parts)
   // and of R1 (32 in a chain, one per group).
   double roundings = 8 + 32 + 8.0 * double(m.layout.tilesPerStrip()) + split;
+  // Blocks of 128 k, four instructions of 33 addends each.
+  double dropped =
+      132 * std::ldexp(1.0, 1 - bitsKept(mma, m.layout.format())) * size;
   return {num::dot(x, w.data(), scales.data(), k),
-          roundings * 0x1p-24 * size * 1.001};
+          roundings * 0x1p-24 * size * 1.001, dropped};
 }
 
 /// A packed matrix with its job; memory of the emulator's own.
@@ -138,16 +129,16 @@ inline DeviceX uploadX(Emulator &emu, const Activations &x, bool blocks,
                                                  ActivationBytes);
   EncodeParams params{rows, rowsPer, x.k, bits, encoded};
   LaunchId id =
-      emu.launch("encode", {3}, {96}, 0, [=] { encodeActivations(params); });
+      emu.launch("encode", {3}, {96}, 0, DSV4_PHASE(params, encodeActivations));
   return {encoded, {{id, Edge::Programmatic}}};
 }
 
-template <class T>
-std::vector<float> floatsOf(Global<u8> y, size_t count, bool isFloat) {
-  std::vector<float> values(count);
-  for (size_t i = 0; i < count; ++i)
-    values[i] = isFloat ? reinterpret_cast<float *>(y.raw())[i]
-                        : num::bf16ToFloat(reinterpret_cast<T *>(y.raw())[i]);
+inline std::vector<float> floatsOf(Global<u8> y, size_t count, bool isFloat) {
+  if (isFloat)
+    return contents(y.as<float>(), count);
+  std::vector<float> values;
+  for (u16 bits : contents(y.as<u16>(), count))
+    values.push_back(num::bf16ToFloat(bits));
   return values;
 }
 

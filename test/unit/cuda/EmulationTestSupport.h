@@ -8,7 +8,7 @@
 #define DSV4_TEST_UNIT_CUDA_EMULATIONTESTSUPPORT_H
 
 #include "targets/cuda/device/ptx.h"
-#include "targets/cuda/emulation/Emulator.h"
+#include "test/unit/cuda/Executor.h"
 
 #include "gtest/gtest.h"
 
@@ -19,7 +19,7 @@
 namespace dsv4::cuda::test {
 
 // Not the whole namespace: its hooks are named like the wrappers.
-using emu::Dim, emu::Edge, emu::Emulator, emu::FaultKind, emu::Result;
+using emu::FaultKind;
 
 constexpr u64 seeds = 24;
 
@@ -27,10 +27,6 @@ struct Outcome {
   Result result;
   std::vector<float> values;
 };
-
-template <class T> std::vector<T> contents(Global<T> buffer, size_t count) {
-  return std::vector<T>(buffer.raw(), buffer.raw() + count);
-}
 
 /// One launch; the kernel takes no arguments.
 template <class K>

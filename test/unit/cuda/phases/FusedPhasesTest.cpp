@@ -5,15 +5,12 @@
 // for bit; those are held against runtime/numerics elsewhere. Not run on
 // hardware.
 
-#include "targets/cuda/device/phases/fused/combine_mix.cuh"
-#include "targets/cuda/device/phases/fused/encode_rows.cuh"
-#include "targets/cuda/device/phases/fused/route_dispatch.cuh"
-#include "targets/cuda/device/phases/fused/side_by_side.cuh"
-#include "targets/cuda/device/phases/query_rows.cuh"
+#include "test/unit/cuda/phases/RowConfigs.cuh"
 #include "test/unit/cuda/phases/RowPhaseSupport.h"
 
 using namespace dsv4::cuda;
 using namespace dsv4::cuda::test;
+using namespace dsv4::cuda::test::fused_configs;
 
 namespace {
 
@@ -21,21 +18,15 @@ class FusedPhasesTest : public testing::TestWithParam<u32> {};
 INSTANTIATE_TEST_SUITE_P(Tokens, FusedPhasesTest, testing::Values(1, 2, 7));
 
 /// The blocks of encodeActivations behind a launch, for rows of `width`.
-Global<u8> encodeBehind(Emulator &Emu, const dsv4_step *S, emu::LaunchId After,
+Global<u8> encodeBehind(Emulator &Emu, i64 Tokens, LaunchId After,
                         Global<const u16> Rows, u32 PerToken, u32 Width) {
-  size_t Bytes = size_t(S->tokens) * PerToken * Width / 128 * ActivationBytes;
-  EncodeParams P{Emu.input<i64>("rows", {S->tokens}), PerToken, Width, Rows,
+  size_t Bytes = size_t(Tokens) * PerToken * Width / 128 * ActivationBytes;
+  EncodeParams P{Emu.input<i64>("rows", {Tokens}), PerToken, Width, Rows,
                  Emu.scratch<u8>("blocks", Bytes)};
-  Emu.launch("encode", {2}, {64}, 0, [=] { encodeActivations(P); },
+  Emu.launch("encode", {2}, {64}, 0, DSV4_PHASE(P, encodeActivations),
              {{After, Edge::Programmatic}});
   return P.blocks;
 }
-
-struct Norm {
-  static constexpr u32 Width = 384; // 48 vectors: no whole warps
-  static constexpr float Eps = 1e-6f;
-  static constexpr bool Normed = true, Quantised = true;
-};
 
 TEST_P(FusedPhasesTest, NormQuantEncodes) {
   u32 Count = GetParam() * Norm::Width;
@@ -53,21 +44,17 @@ TEST_P(FusedPhasesTest, NormQuantEncodes) {
     constexpr u32 Threads = NormQuantPlan<Norm>::Threads,
                   Shared = NormQuantPlan<Norm>::SharedBytes;
     auto Id = Emu.launch("norm", Grid, {Threads}, Shared,
-                         [=] { normQuant<Norm>(P); });
+                         DSV4_PHASE(P, normQuant, Norm));
     Emu.launch("fused", Grid, {Threads}, Shared,
-               [=] { normQuantEncode<Norm>(F); });
-    auto Blocks = encodeBehind(Emu, S, Id, P.yq, 1, Norm::Width);
+               DSV4_PHASE(F, normQuantEncode, Norm));
+    auto Blocks = encodeBehind(Emu, GetParam(), Id, P.yq, 1, Norm::Width);
     return [=] {
-      EXPECT_EQ(contents(F.blocks, Bytes), contents(Blocks, Bytes));
-      EXPECT_EQ(contents(F.phase.y, Count), contents(P.y, Count));
-      EXPECT_EQ(contents(F.phase.yq, Count), contents(P.yq, Count));
+      EXPECT_SAME(contents(F.blocks, Bytes), contents(Blocks, Bytes));
+      EXPECT_SAME(contents(F.phase.y, Count), contents(P.y, Count));
+      EXPECT_SAME(contents(F.phase.yq, Count), contents(P.yq, Count));
     };
   });
 }
-
-struct Quantised {
-  static constexpr u32 Width = 640; // five blocks: two to a warp, and a rest
-};
 
 TEST_P(FusedPhasesTest, QuantizeEncodes) {
   u32 Count = GetParam() * Quantised::Width;
@@ -80,22 +67,17 @@ TEST_P(FusedPhasesTest, QuantizeEncodes) {
     QuantizeParams P{S, Emu.input("x", X), Emu.scratch<u16>("xq", Count)};
     QuantizeEncodeParams F{P, Emu.scratch<u8>("fused", Bytes)};
     F.phase.xq = Emu.scratch<u16>("fused xq", Count);
-    auto Id =
-        Emu.launch("quantize", Grid, {96}, 0, [=] { quantize<Quantised>(P); });
-    Emu.launch("fused", Grid, {96}, 0, [=] { quantizeEncode<Quantised>(F); });
-    auto Blocks = encodeBehind(Emu, S, Id, P.xq, 1, Quantised::Width);
+    auto Id = Emu.launch("quantize", Grid, {96}, 0,
+                         DSV4_PHASE(P, quantize, Quantised));
+    Emu.launch("fused", Grid, {96}, 0,
+               DSV4_PHASE(F, quantizeEncode, Quantised));
+    auto Blocks = encodeBehind(Emu, GetParam(), Id, P.xq, 1, Quantised::Width);
     return [=] {
-      EXPECT_EQ(contents(F.blocks, Bytes), contents(Blocks, Bytes));
-      EXPECT_EQ(contents(F.phase.xq, Count), contents(P.xq, Count));
+      EXPECT_SAME(contents(F.blocks, Bytes), contents(Blocks, Bytes));
+      EXPECT_SAME(contents(F.phase.xq, Count), contents(P.xq, Count));
     };
   });
 }
-
-struct Slots {
-  static constexpr u32 Inner = 384, PerToken = 3;
-  static constexpr bool Weighted = true;
-  static constexpr float Limit = 10.0f;
-};
 
 TEST_P(FusedPhasesTest, SwigluEncodes) {
   u32 Rows = GetParam() * Slots::PerToken, Count = Rows * Slots::Inner;
@@ -109,30 +91,16 @@ TEST_P(FusedPhasesTest, SwigluEncodes) {
                    Emu.input("weights", Weights), Emu.scratch<u16>("h", Count)};
     SwigluEncodeParams F{P, Emu.scratch<u8>("fused", Bytes)};
     F.phase.h = Emu.scratch<u16>("fused h", Count);
-    auto Id = Emu.launch("swiglu", Grid, {64}, 0, [=] { swiglu<Slots>(P); });
-    Emu.launch("fused", Grid, {64}, 0, [=] { swigluEncode<Slots>(F); });
-    auto Blocks = encodeBehind(Emu, S, Id, P.h, Slots::PerToken, Slots::Inner);
+    auto Id = Emu.launch("swiglu", Grid, {64}, 0, DSV4_PHASE(P, swiglu, Slots));
+    Emu.launch("fused", Grid, {64}, 0, DSV4_PHASE(F, swigluEncode, Slots));
+    auto Blocks =
+        encodeBehind(Emu, GetParam(), Id, P.h, Slots::PerToken, Slots::Inner);
     return [=] {
-      EXPECT_EQ(contents(F.blocks, Bytes), contents(Blocks, Bytes));
-      EXPECT_EQ(contents(F.phase.h, Count), contents(P.h, Count));
+      EXPECT_SAME(contents(F.blocks, Bytes), contents(Blocks, Bytes));
+      EXPECT_SAME(contents(F.phase.h, Count), contents(P.h, Count));
     };
   });
 }
-
-constexpr u32 C = 4, D = 384;
-
-struct Mix {
-  static constexpr u32 Streams = C, Hidden = D, Rows = C * (2 + C);
-  static constexpr bool Closes = true;
-};
-struct Pre {
-  static constexpr u32 Streams = C, Hidden = D, Iterations = 20;
-  static constexpr float HcEps = 1e-6f, NormEps = 1e-5f;
-  static constexpr bool Quantised = true;
-};
-struct Experts {
-  static constexpr u32 Hidden = D, PerToken = 3;
-};
 
 TEST_P(FusedPhasesTest, HcPreEncodes) {
   u32 Tokens = GetParam(), Count = Tokens * D;
@@ -162,18 +130,19 @@ TEST_P(FusedPhasesTest, HcPreEncodes) {
     F.phase.comb = Emu.scratch<float>("fused comb", Tokens * C * C);
     constexpr u32 Threads = HcPrePlan<Pre>::Threads,
                   Shared = HcPrePlan<Pre>::SharedBytes;
-    auto Id =
-        Emu.launch("hc_pre", Grid, {Threads}, Shared, [=] { hcPre<Pre>(P); });
-    Emu.launch("fused", Grid, {Threads}, Shared, [=] { hcPreEncode<Pre>(F); });
-    auto Blocks = encodeBehind(Emu, S, Id, P.xq, 1, D);
+    auto Id = Emu.launch("hc_pre", Grid, {Threads}, Shared,
+                         DSV4_PHASE(P, hcPre, Pre));
+    Emu.launch("fused", Grid, {Threads}, Shared,
+               DSV4_PHASE(F, hcPreEncode, Pre));
+    auto Blocks = encodeBehind(Emu, GetParam(), Id, P.xq, 1, D);
     return [=] {
-      EXPECT_EQ(contents(F.blocks, Bytes), contents(Blocks, Bytes));
-      EXPECT_EQ(contents(F.phase.x, Count), contents(P.x, Count));
-      EXPECT_EQ(contents(F.phase.xq, Count), contents(P.xq, Count));
-      EXPECT_EQ(bitsOf(contents(F.phase.post, Tokens * C)),
-                bitsOf(contents(P.post, Tokens * C)));
-      EXPECT_EQ(bitsOf(contents(F.phase.comb, Tokens * C * C)),
-                bitsOf(contents(P.comb, Tokens * C * C)));
+      EXPECT_SAME(contents(F.blocks, Bytes), contents(Blocks, Bytes));
+      EXPECT_SAME(contents(F.phase.x, Count), contents(P.x, Count));
+      EXPECT_SAME(contents(F.phase.xq, Count), contents(P.xq, Count));
+      EXPECT_SAME(bitsOf(contents(F.phase.post, Tokens * C)),
+                  bitsOf(contents(P.post, Tokens * C)));
+      EXPECT_SAME(bitsOf(contents(F.phase.comb, Tokens * C * C)),
+                  bitsOf(contents(P.comb, Tokens * C * C)));
     };
   });
 }
@@ -218,28 +187,23 @@ TEST_P(FusedPhasesTest, CombineInsideMix) {
     constexpr u32 Threads = HcMixPlan<Mix>::Threads,
                   Bytes = HcMixPlan<Mix>::SharedBytes;
     auto Id =
-        Emu.launch("combine", Grid, {32}, 0, [=] { combine<Experts>(A); });
-    Emu.launch("hc_mix", Grid, {Threads}, Bytes, [=] { hcMix<Mix>(B); },
+        Emu.launch("combine", Grid, {32}, 0, DSV4_PHASE(A, combine, Experts));
+    Emu.launch("hc_mix", Grid, {Threads}, Bytes, DSV4_PHASE(B, hcMix, Mix),
                {{Id, Edge::Programmatic}});
     Emu.launch("fused", Grid, {Threads}, Bytes,
-               [=] { combineMix<Mix, Experts>(F); });
+               DSV4_PHASE(F, combineMix, Mix, Experts));
     size_t Size = Streams.size();
     return [=] {
-      EXPECT_EQ(contents(F.mix.streamsOut, Size), contents(B.streamsOut, Size));
-      for (u32 I = 0; I < Partials; ++I)
-        if (I % mixStride(Mix::Rows) <= Mix::Rows) // the rest nobody writes
-          ASSERT_EQ(dsv4::num::bitsOf(F.mix.partials.raw()[I]),
-                    dsv4::num::bitsOf(B.partials.raw()[I]))
-              << I;
+      EXPECT_SAME(contents(F.mix.streamsOut, Size),
+                  contents(B.streamsOut, Size));
+      EXPECT_TRUE(sameWhere(contents(F.mix.partials, Partials),
+                            contents(B.partials, Partials), [](size_t I) {
+                              // The rest nobody writes.
+                              return I % mixStride(Mix::Rows) <= Mix::Rows;
+                            }));
     };
   });
 }
-
-struct Router {
-  static constexpr u32 Experts = 40, PerToken = 3, Warps = 4;
-  static constexpr float Scale = 1.5f;
-  static constexpr bool ByTable = false;
-};
 
 TEST_P(FusedPhasesTest, RouteThenDispatchInOneBlock) {
   u32 Tokens = GetParam(), Slots = Tokens * Router::PerToken;
@@ -262,24 +226,26 @@ TEST_P(FusedPhasesTest, RouteThenDispatchInOneBlock) {
     F.dispatch = {S, F.route.ids, Emu.scratch<i32>("fused lists", Size)};
     constexpr u32 Threads = DispatchPlan<Router>::Threads,
                   Bytes = DispatchPlan<Router>::SharedBytes;
-    auto Id = Emu.launch("route", Grid, {64}, 0, [=] { route<Router>(A); });
-    Emu.launch("dispatch", {1}, {Threads}, Bytes, [=] { dispatch<Router>(B); },
-               {{Id, Edge::Programmatic}});
+    auto Id = Emu.launch("route", Grid, {64}, 0, DSV4_PHASE(A, route, Router));
+    Emu.launch("dispatch", {1}, {Threads}, Bytes,
+               DSV4_PHASE(B, dispatch, Router), {{Id, Edge::Programmatic}});
     Emu.launch("fused", {1}, {Threads}, Bytes,
-               [=] { routeDispatch<Router, Router>(F); });
+               DSV4_PHASE(F, routeDispatch, Router, Router));
     return [=] {
-      EXPECT_EQ(contents(F.route.ids, Slots), contents(A.ids, Slots));
-      EXPECT_EQ(bitsOf(contents(F.route.weights, Slots)),
-                bitsOf(contents(A.weights, Slots)));
-      u32 Active = u32(B.lists.raw()[0]), E = Router::Experts;
-      for (u32 I = 0; I < Size; ++I) // heads that nobody writes aside
-        if (I <= Active || (I > E && I <= 1 + E + Active) || I > 1 + 2 * E)
-          ASSERT_EQ(F.dispatch.lists.raw()[I], B.lists.raw()[I]) << I;
+      EXPECT_SAME(contents(F.route.ids, Slots), contents(A.ids, Slots));
+      EXPECT_SAME(bitsOf(contents(F.route.weights, Slots)),
+                  bitsOf(contents(A.weights, Slots)));
+      std::vector<i32> Lists = contents(B.lists, Size);
+      u32 Active = u32(Lists[0]), E = Router::Experts;
+      EXPECT_TRUE(
+          sameWhere(contents(F.dispatch.lists, Size), Lists, [=](size_t I) {
+            // Heads that nobody writes aside.
+            return I <= Active || (I > E && I <= 1 + E + Active) ||
+                   I > 1 + 2 * E;
+          }));
     };
   });
 }
-
-void quantizeFirst(const QuantizeParams &P) { quantize<Quantised>(P); }
 
 TEST_P(FusedPhasesTest, SideBySide) {
   u32 Tokens = GetParam(), Count = Tokens * Quantised::Width;
@@ -289,7 +255,7 @@ TEST_P(FusedPhasesTest, SideBySide) {
                    Y = Random.bf16(Tokens * Experts::PerToken * D),
                    Shared = Random.bf16(Tokens * D);
   using T0 = SideTask<QuantizeParams, quantizeFirst>;
-  using T1 = SideTask<CombineParams, combine<Experts>>;
+  using T1 = SideTask<CombineParams, combineSecond>;
   forSchedules(Step, [&](Emulator &Emu, const dsv4_step *S, Dim Grid) {
     QuantizeParams A{S, Emu.input("x", X), Emu.scratch<u16>("xq", Count)};
     CombineParams B{S, Emu.input("y", Y), Emu.input("shared", Shared),
@@ -297,13 +263,14 @@ TEST_P(FusedPhasesTest, SideBySide) {
     SideParams<T0, T1> F{A, {B}};
     F.own.xq = Emu.scratch<u16>("fused xq", Count);
     F.rest.own.out = Emu.scratch<u16>("fused out", Tokens * D);
-    Emu.launch("quantize", Grid, {96}, 0, [=] { quantize<Quantised>(A); });
-    Emu.launch("combine", Grid, {96}, 0, [=] { combine<Experts>(B); });
-    Emu.launch("fused", {Grid.x, 2}, {96}, 0, [=] { sideBySide<T0, T1>(F); });
+    Emu.launch("quantize", Grid, {96}, 0, DSV4_PHASE(A, quantize, Quantised));
+    Emu.launch("combine", Grid, {96}, 0, DSV4_PHASE(B, combine, Experts));
+    Emu.launch("fused", {Grid.x, 2}, {96}, 0,
+               DSV4_PHASE(F, sideBySide, T0, T1));
     return [=] {
-      EXPECT_EQ(contents(F.own.xq, Count), contents(A.xq, Count));
-      EXPECT_EQ(contents(F.rest.own.out, Tokens * D),
-                contents(B.out, Tokens * D));
+      EXPECT_SAME(contents(F.own.xq, Count), contents(A.xq, Count));
+      EXPECT_SAME(contents(F.rest.own.out, Tokens * D),
+                  contents(B.out, Tokens * D));
     };
   });
 }

@@ -4,33 +4,15 @@
 // hc_mix, hc_pre and hc_head under emulation against runtime/numerics, bit for
 // bit, over tokens, schedules and grids. Not run on hardware.
 
-#include "targets/cuda/device/phases/hyper.cuh"
+#include "test/unit/cuda/phases/RowConfigs.cuh"
 #include "test/unit/cuda/phases/RowPhaseSupport.h"
 
 using namespace dsv4::cuda;
 using namespace dsv4::cuda::test;
+using namespace dsv4::cuda::test::hyper_configs;
 namespace num = dsv4::num;
 
 namespace {
-
-constexpr u32 C = 4, D = 384, Chunks = 3; // 48 vectors: no whole warps
-
-struct Mix {
-  static constexpr u32 Streams = C, Hidden = D, Rows = C * (2 + C);
-  static constexpr bool Closes = true;
-};
-struct HeadMix {
-  static constexpr u32 Streams = C, Hidden = D, Rows = C;
-  static constexpr bool Closes = false;
-};
-struct Pre {
-  static constexpr u32 Streams = C, Hidden = D, Iterations = 20;
-  static constexpr float HcEps = 1e-6f, NormEps = 1e-5f;
-  static constexpr bool Quantised = true;
-};
-struct PlainPre : Pre {
-  static constexpr bool Quantised = false;
-};
 
 /// R2 of one chunk: the functions sum the whole axis, so they get 128 columns.
 Floats partialsOf(const float *Streams, const Floats &Fn, u32 Rows, u32 Chunk) {
@@ -161,9 +143,8 @@ struct Boundary {
 
 void expectPartials(Global<float> Got, const Floats &Want, u32 Rows) {
   u32 Stride = mixStride(Rows);
-  for (size_t I = 0; I < Want.size(); ++I)
-    if (I % Stride <= Rows)
-      ASSERT_EQ(num::bitsOf(Got.raw()[I]), num::bitsOf(Want[I])) << I;
+  EXPECT_TRUE(sameWhere(contents(Got, Want.size()), Want,
+                        [=](size_t I) { return I % Stride <= Rows; }));
 }
 
 class HyperPhasesTest : public testing::TestWithParam<u32> {};
@@ -184,10 +165,10 @@ TEST_P(HyperPhasesTest, MixClosesAndDots) {
                   Emu.scratch<u16>("closed", Closed.size()),
                   Emu.scratch<float>("partials", Want.size())};
     Emu.launch("hc_mix", Grid, {HcMixPlan<Mix>::Threads},
-               HcMixPlan<Mix>::SharedBytes, [=] { hcMix<Mix>(P); });
+               HcMixPlan<Mix>::SharedBytes, DSV4_PHASE(P, hcMix, Mix));
     return [=, &Want, &Closed] {
       expectPartials(P.partials, Want, Mix::Rows);
-      EXPECT_EQ(contents(P.streamsOut, Closed.size()), Closed);
+      EXPECT_SAME(contents(P.streamsOut, Closed.size()), Closed);
     };
   });
 }
@@ -203,7 +184,7 @@ TEST_P(HyperPhasesTest, MixOfTheHeadOnlyDots) {
     P.fn = Emu.input("fn", B.fn);
     P.partials = Emu.scratch<float>("partials", Want.size());
     Emu.launch("hc_mix", Grid, {HcMixPlan<HeadMix>::Threads},
-               HcMixPlan<HeadMix>::SharedBytes, [=] { hcMix<HeadMix>(P); });
+               HcMixPlan<HeadMix>::SharedBytes, DSV4_PHASE(P, hcMix, HeadMix));
     return [=, &Want] { expectPartials(P.partials, Want, C); };
   });
 }
@@ -228,12 +209,12 @@ HcPreParams preParams(Emulator &Emu, const dsv4_step *S, const Boundary &B,
 
 template <class Config>
 void expectPre(const HcPreParams &P, const PreWant &Want) {
-  EXPECT_EQ(contents(P.x, Want.x.size()), bf16Of(Want.x));
+  EXPECT_SAME(contents(P.x, Want.x.size()), bf16Of(Want.x));
   if (Config::Quantised) {
-    EXPECT_EQ(contents(P.xq, Want.xq.size()), bf16Of(Want.xq));
+    EXPECT_SAME(contents(P.xq, Want.xq.size()), bf16Of(Want.xq));
   }
-  EXPECT_EQ(bitsOf(contents(P.post, Want.post.size())), bitsOf(Want.post));
-  EXPECT_EQ(bitsOf(contents(P.comb, Want.comb.size())), bitsOf(Want.comb));
+  EXPECT_SAME(bitsOf(contents(P.post, Want.post.size())), bitsOf(Want.post));
+  EXPECT_SAME(bitsOf(contents(P.comb, Want.comb.size())), bitsOf(Want.comb));
 }
 
 template <class Config> void checkPre(u32 Tokens) {
@@ -245,7 +226,7 @@ template <class Config> void checkPre(u32 Tokens) {
     auto P = preParams<Config>(Emu, S, B, Emu.input("partials", Partials),
                                Emu.input("streams", B.streams));
     Emu.launch("hc_pre", Grid, {HcPrePlan<Config>::Threads},
-               HcPrePlan<Config>::SharedBytes, [=] { hcPre<Config>(P); });
+               HcPrePlan<Config>::SharedBytes, DSV4_PHASE(P, hcPre, Config));
     return [=, &Want] { expectPre<Config>(P, Want); };
   });
 }
@@ -275,10 +256,10 @@ TEST_P(HyperPhasesTest, BoundaryByDependentLaunches) {
                   Emu.scratch<float>("partials", Partials.size())};
     auto First =
         Emu.launch("hc_mix", Grid, {HcMixPlan<Mix>::Threads},
-                   HcMixPlan<Mix>::SharedBytes, [=] { hcMix<Mix>(M); });
+                   HcMixPlan<Mix>::SharedBytes, DSV4_PHASE(M, hcMix, Mix));
     auto P = preParams<Pre>(Emu, S, B, M.partials, M.streamsOut);
     Emu.launch("hc_pre", {2}, {HcPrePlan<Pre>::Threads},
-               HcPrePlan<Pre>::SharedBytes, [=] { hcPre<Pre>(P); },
+               HcPrePlan<Pre>::SharedBytes, DSV4_PHASE(P, hcPre, Pre),
                {{First, Edge::Programmatic}});
     return [=, &Want] { expectPre<Pre>(P, Want); };
   });
@@ -309,8 +290,9 @@ TEST_P(HyperPhasesTest, HeadReducesWantedRows) {
                    Emu.input("norm", B.norm),
                    Emu.scratch<u16>("x", Want.size())};
     Emu.launch("hc_head", Grid, {HcHeadPlan<Pre>::Threads},
-               HcHeadPlan<Pre>::SharedBytes, [=] { hcHead<Pre>(P); });
-    return [=, &Want] { EXPECT_EQ(contents(P.x, Want.size()), bf16Of(Want)); };
+               HcHeadPlan<Pre>::SharedBytes, DSV4_PHASE(P, hcHead, Pre));
+    return
+        [=, &Want] { EXPECT_SAME(contents(P.x, Want.size()), bf16Of(Want)); };
   });
 }
 

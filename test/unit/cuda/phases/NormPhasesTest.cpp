@@ -4,21 +4,18 @@
 // embed, norm_quant and quantize under emulation against runtime/numerics, bit
 // for bit. Not run on hardware.
 
-#include "targets/cuda/device/phases/norms.cuh"
+#include "test/unit/cuda/phases/RowConfigs.cuh"
 #include "test/unit/cuda/phases/RowPhaseSupport.h"
 
 using namespace dsv4::cuda;
 using namespace dsv4::cuda::test;
+using namespace dsv4::cuda::test::norm_configs;
 namespace num = dsv4::num;
 
 namespace {
 
 class NormPhasesTest : public testing::TestWithParam<u32> {};
 INSTANTIATE_TEST_SUITE_P(Tokens, NormPhasesTest, testing::Values(1, 2, 7));
-
-struct EmbedConfig {
-  static constexpr u32 Streams = 3, Hidden = 200;
-};
 
 TEST_P(NormPhasesTest, EmbedCopiesRows) {
   constexpr u32 Row = EmbedConfig::Hidden;
@@ -33,24 +30,10 @@ TEST_P(NormPhasesTest, EmbedCopiesRows) {
   forSchedules(Step, [&](Emulator &Emu, const dsv4_step *S, Dim Grid) {
     EmbedParams P{S, Emu.input("table", Table),
                   Emu.scratch<u16>("streams", Want.size())};
-    Emu.launch("embed", Grid, {64}, 0, [=] { embed<EmbedConfig>(P); });
-    return [=, &Want] { EXPECT_EQ(contents(P.streams, Want.size()), Want); };
+    Emu.launch("embed", Grid, {64}, 0, DSV4_PHASE(P, embed, EmbedConfig));
+    return [=, &Want] { EXPECT_SAME(contents(P.streams, Want.size()), Want); };
   });
 }
-
-struct Both {
-  static constexpr u32 Width = 384; // 48 vectors: no whole warps
-  static constexpr float Eps = 1e-6f;
-  static constexpr bool Normed = true, Quantised = true;
-};
-struct OnlyQuantised : Both {
-  static constexpr u32 Width = 1024;
-  static constexpr bool Normed = false;
-};
-struct OnlyNormed : Both {
-  static constexpr u32 Width = 80; // no whole block
-  static constexpr bool Quantised = false;
-};
 
 /// Makes weights of the first row for which the order of the norm's products
 /// decides a bit; false if it has none.
@@ -101,12 +84,12 @@ template <class Config> void checkNorm(u32 Tokens) {
       P.yq = Emu.scratch<u16>("yq", Tokens * N);
     Emu.launch("norm_quant", Grid, {NormQuantPlan<Config>::Threads},
                NormQuantPlan<Config>::SharedBytes,
-               [=] { normQuant<Config>(P); });
+               DSV4_PHASE(P, normQuant, Config));
     return [=, &Normed, &Quantised] {
       if (Config::Normed)
-        EXPECT_EQ(contents(P.y, Tokens * N), bf16Of(Normed));
+        EXPECT_SAME(contents(P.y, Tokens * N), bf16Of(Normed));
       if (Config::Quantised)
-        EXPECT_EQ(contents(P.yq, Tokens * N), bf16Of(Quantised));
+        EXPECT_SAME(contents(P.yq, Tokens * N), bf16Of(Quantised));
     };
   });
 }
@@ -116,10 +99,6 @@ TEST_P(NormPhasesTest, NormKeptQuantised) {
   checkNorm<OnlyQuantised>(GetParam());
 }
 TEST_P(NormPhasesTest, NormKeptPlain) { checkNorm<OnlyNormed>(GetParam()); }
-
-struct QuantizeConfig {
-  static constexpr u32 Width = 640; // five blocks: two to a warp, and a rest
-};
 
 TEST_P(NormPhasesTest, Quantize) {
   u32 Count = GetParam() * QuantizeConfig::Width;
@@ -135,8 +114,9 @@ TEST_P(NormPhasesTest, Quantize) {
   }
   forSchedules(Step, [&](Emulator &Emu, const dsv4_step *S, Dim Grid) {
     QuantizeParams P{S, Emu.input("x", X), Emu.scratch<u16>("xq", Count)};
-    Emu.launch("quantize", Grid, {96}, 0, [=] { quantize<QuantizeConfig>(P); });
-    return [=, &Want] { EXPECT_EQ(contents(P.xq, Count), bf16Of(Want)); };
+    Emu.launch("quantize", Grid, {96}, 0,
+               DSV4_PHASE(P, quantize, QuantizeConfig));
+    return [=, &Want] { EXPECT_SAME(contents(P.xq, Count), bf16Of(Want)); };
   });
 }
 

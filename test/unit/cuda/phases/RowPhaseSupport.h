@@ -11,7 +11,9 @@
 #include "runtime/abi/program.h"
 #include "runtime/numerics/denormals.h"
 #include "test/unit/cpu/ScalarOps.h"
-#include "test/unit/cuda/EmulationTestSupport.h"
+#include "test/unit/cuda/Compare.h"
+
+#include <random>
 
 namespace dsv4::cuda::test {
 
@@ -27,15 +29,12 @@ struct StepMemory {
       position[T] = output[T] = i32(T);
     step.tokens = step.outputs = Tokens;
   }
-  const dsv4_step *showTo(Emulator &Emu) {
-    step.token = token.data();
-    step.position = position.data();
-    step.output_row = output.data();
-    Emu.adopt("step", &step, sizeof step, true);
-    Emu.adopt("token", token.data(), 4 * token.size(), true);
-    Emu.adopt("position", position.data(), 4 * position.size(), true);
-    Emu.adopt("output_row", output.data(), 4 * output.size(), true);
-    return &step;
+  const dsv4_step *showTo(Emulator &Emu) const {
+    dsv4_step Shown = step;
+    Shown.token = Emu.input("token", token).raw();
+    Shown.position = Emu.input("position", position).raw();
+    Shown.output_row = Emu.input("output_row", output).raw();
+    return Emu.input("step", std::vector<dsv4_step>{Shown}).raw();
   }
 
   dsv4_step step = {};
@@ -92,7 +91,7 @@ inline std::vector<u32> bitsOf(const Floats &Values) {
 template <class Prepare>
 void forSchedules(StepMemory &Step, const Prepare &prepare) {
   num::FlushDenormals Flush;
-  for (u64 Seed = 1; Seed <= Schedules; ++Seed) {
+  for (u64 Seed = 1; Seed <= schedules(Schedules); ++Seed) {
     SCOPED_TRACE("seed " + std::to_string(Seed));
     Emulator Emu({.seed = Seed, .residentBlocks = u32(1 + Seed % 4)});
     auto Check = prepare(Emu, Step.showTo(Emu), Dim{u32(1 + Seed % 5)});

@@ -51,7 +51,7 @@ public:
     return {
         {"multiprocessors", std::to_string(Lower.multiprocessors),
          Source("", Lower.multiprocessors != CompileOptions().multiprocessors)},
-        {"products", Lower.products, Source("products")},
+        {"products", Lower.fp8Products ? "fp8" : "fp16", Source("products")},
         {"decode_blocks", std::to_string(Lower.decodeBlocks),
          Source("decode_blocks")},
         {"overlap", std::to_string(Lower.overlap), Source("overlap")},
@@ -84,16 +84,16 @@ Error CudaBackend::setConfig(StringRef Config) {
   int Number = 0;
   bool IsNumber = !Value.getAsInteger(10, Number);
   Flags.push_back(Key.str());
-  if (Key == "products" && (Value == "native" || Value == "f16"))
-    Lower.products = Value.str();
-  else if (Key == "decode_blocks" && IsNumber && Number >= 1 && Number <= 8)
+  if (Key == "products" && (Value == "fp8" || Value == "fp16"))
+    Lower.fp8Products = Value == "fp8";
+  else if (Key == "decode_blocks" && IsNumber && Number >= 0 && Number <= 8)
     Lower.decodeBlocks = Number;
   else if (Key == "overlap" && IsNumber && Number >= 0 && Number <= 1)
     Lower.overlap = Number;
   else
     return llvm::createStringError(
         "--config for " + targetName +
-        ": expected products=native or f16, decode_blocks=1 to 8 or overlap=0 "
+        ": expected products=fp16 or fp8, decode_blocks=0 to 8 or overlap=0 "
         "or 1, got '" +
         Config + "'");
   return Error::success();

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <thread>
 #include <vector>
 
@@ -169,28 +170,26 @@ Error Packer::inParts(int64_t count,
   return Error::success();
 }
 
-/// What ids of the table lie below: no phase looks at them again.
-static int64_t idsEnd(WeightOp op) {
-  int64_t end = int64_t(1) << 31;
+/// A table of experts names those that there are, which dispatch counts on.
+static int64_t largestIndex(WeightOp op) {
   for (mlir::Operation *user : op.getHandle().getUsers())
     if (auto route = llvm::dyn_cast<RouteOp>(user))
-      end = std::min(
-          end, llvm::cast<BufferType>(route.getLogits().getType()).getFixed());
-  return end;
+      return llvm::cast<BufferType>(route.getLogits().getType()).getFixed() - 1;
+  return std::numeric_limits<int32_t>::max();
 }
 
 Error Packer::indices(WeightOp op, const Matrix &m) {
-  int64_t end = idsEnd(op);
+  int64_t most = largestIndex(op);
   size_t count = m.data.size() / 8;
   buffer.resize(count * 4);
   for (size_t i = 0; i < count; ++i) {
     int64_t wide;
     std::memcpy(&wide, m.data.data() + 8 * i, 8);
-    if (wide < 0 || wide >= end)
+    if (wide < 0 || wide > most)
       return llvm::createStringError(
           "tensor " + m.name + ": expected indices from 0 to " +
-          llvm::Twine(end - 1) + ", found " + llvm::Twine(wide) +
-          " at element " + llvm::Twine(i));
+          llvm::Twine(most) + ", found " + llvm::Twine(wide) + " at element " +
+          llvm::Twine(i));
     int32_t narrow = int32_t(wide);
     std::memcpy(buffer.data() + 4 * i, &narrow, 4);
   }

@@ -4,7 +4,6 @@
 // The CUDA half of a program: what the compiler emits beside dsv4_program for
 // an NVIDIA GPU, and runtime/device walks. Plain structs that depend on
 // program.h alone. A change of any layout here raises DSV4_CUDA_ABI_VERSION.
-// Not run on hardware.
 //
 // A program has images (one cubin for each architecture, PTX for newer ones),
 // kernels in them, parts of memory in tiers, and graphs: nodes with edges,

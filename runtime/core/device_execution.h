@@ -3,8 +3,7 @@
 //
 // Steps on a GPU: what HostExecution is for the CPU, over a session of
 // runtime/device. The engine fills the columns of a step where the GPU's copy
-// begins, in pinned memory, and finds the logits in pinned memory too. Not run
-// on hardware.
+// begins, in pinned memory, and finds the logits in pinned memory too.
 
 #ifndef DSV4_RUNTIME_CORE_DEVICE_EXECUTION_H
 #define DSV4_RUNTIME_CORE_DEVICE_EXECUTION_H

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What DeviceExecution measures: nodes of a step one by one, and the work of
-// the phases that they belong to. Not run on hardware.
+// the phases that they belong to.
 
 #include "runtime/core/device_execution.h"
 #include "runtime/core/phase_names.h"

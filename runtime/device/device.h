@@ -3,7 +3,6 @@
 //
 // One GPU: what it is, whether it can run the program, and its context. Asked
 // before any large copy, so that a wrong card costs a second and not minutes.
-// Not run on hardware.
 
 #ifndef DSV4_RUNTIME_DEVICE_DEVICE_H
 #define DSV4_RUNTIME_DEVICE_DEVICE_H

@@ -3,7 +3,6 @@
 //
 // The memory of a CUDA program: one arena on the GPU and one of pinned host
 // memory, taken once, and the mapped weights where the plan leaves some there.
-// Not run on hardware.
 
 #ifndef DSV4_RUNTIME_DEVICE_DEVICE_MEMORY_H
 #define DSV4_RUNTIME_DEVICE_DEVICE_MEMORY_H

@@ -3,7 +3,7 @@
 //
 // What a CUDA program takes from the GPU and from the host: sizes and offsets
 // of its parts for one context, and whether they fit. Takes nothing itself, so
-// that a smaller context can be tried. Not run on hardware.
+// that a smaller context can be tried.
 
 #ifndef DSV4_RUNTIME_DEVICE_DEVICE_PLAN_H
 #define DSV4_RUNTIME_DEVICE_DEVICE_PLAN_H

@@ -3,7 +3,7 @@
 //
 // The NVIDIA driver, found when the program starts: a machine without one gets
 // a sentence instead of a linker's error, and executables keep linking libc and
-// libm alone. Not run on hardware.
+// libm alone.
 
 #ifndef DSV4_RUNTIME_DEVICE_DRIVER_H
 #define DSV4_RUNTIME_DEVICE_DRIVER_H

@@ -4,7 +4,7 @@
 // One graph of a CUDA program: every launch and copy of a step with their
 // dependencies, built once for the largest step and launched by one call. What
 // changes from step to step is data that the graph itself copies; nothing is
-// instantiated again. Not run on hardware.
+// instantiated again.
 
 #ifndef DSV4_RUNTIME_DEVICE_GRAPH_H
 #define DSV4_RUNTIME_DEVICE_GRAPH_H

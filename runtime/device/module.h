@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The code of a CUDA program on the GPU: one image loaded, its kernels found,
-// given their shared memory and compared with what the compiler saw. Not run on
-// hardware.
+// given their shared memory and compared with what the compiler saw.
 
 #ifndef DSV4_RUNTIME_DEVICE_MODULE_H
 #define DSV4_RUNTIME_DEVICE_MODULE_H

@@ -3,7 +3,7 @@
 //
 // A CUDA program opened for use: driver, device, memory, code and graphs in the
 // order in which one needs the other. Every check comes before the first large
-// copy. Not run on hardware.
+// copy.
 
 #ifndef DSV4_RUNTIME_DEVICE_SESSION_H
 #define DSV4_RUNTIME_DEVICE_SESSION_H

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What a session measures: graphs, their nodes alone, and how fast the GPU's
-// memory is. Not run on hardware.
+// memory is.
 
 #include "runtime/device/session.h"
 

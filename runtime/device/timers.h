@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Times on the GPU: events in a stream, and how long one came behind another.
-// Not run on hardware.
 
 #ifndef DSV4_RUNTIME_DEVICE_TIMERS_H
 #define DSV4_RUNTIME_DEVICE_TIMERS_H

@@ -4,7 +4,6 @@
 // bench --gpu-profile: a step of a test as one graph, and its nodes one by one.
 // A node alone has what a launch costs in its time, and nothing beside it; the
 // graph has neither, so their difference says what overlap and launches make.
-// Not run on hardware.
 
 #ifndef DSV4_RUNTIME_SERVE_DEVICE_PROFILE_H
 #define DSV4_RUNTIME_SERVE_DEVICE_PROFILE_H

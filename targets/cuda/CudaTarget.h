@@ -4,8 +4,7 @@
 // The GPU architectures that kernels are compiled for, as plain data: limits of
 // a block and what the instruction set offers. The features are proven by a
 // test that compiles a probe of each for every architecture; the limits are
-// published figures, which the runtime reads off the device once more. Not run
-// on hardware.
+// published figures, which the runtime reads off the device once more.
 
 #ifndef DSV4_TARGETS_CUDA_CUDATARGET_H
 #define DSV4_TARGETS_CUDA_CUDATARGET_H

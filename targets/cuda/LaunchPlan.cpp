@@ -54,8 +54,8 @@ public:
   LaunchCount count;
 
 private:
-  /// A phase encodes what its products of FP8 and FP4 read: 1 if that is a
-  /// launch before this one. Fused, it is the work of the phase that quantised,
+  /// A phase encodes what its products of FP8 and FP4 read if somebody has
+  /// quantised it: 1 if that is a launch before this one. Fused, it is the work of the phase that quantised,
   /// as long as no products lie between, whose workspace it would share.
   int64_t encode(kern::KernPhaseOpInterface phase) {
     if (!isProduct(phase))
@@ -66,10 +66,11 @@ private:
       bool isQuantised =
           writer && isa<kern::HcPreOp, kern::NormQuantOp, kern::QuantizeOp,
                         kern::SwigluOp>(writer);
+      if (!isQuantised) // read as rows of BF16
+        continue;
       bool isNear = !lastProduct || (writer && writer->getBlock() &&
                                      lastProduct->isBeforeInBlock(writer));
-      if (fusion == Fusion::Planned ||
-          (fusion == Fusion::Done && isQuantised && isNear))
+      if (fusion == Fusion::Planned || (fusion == Fusion::Done && isNear))
         continue;
       ++count.launches;
       more = 1;

@@ -5,8 +5,8 @@
 // the architecture has. Device code is compiled twice: by NVRTC for a GPU, and
 // with DSV4_CPU_EMU as plain C++20 that runs on fibres
 // (docs/cuda-emulation.md). No header of CUDA or of the C++ library is used, so
-// that NVRTC needs no include folder. Device branches were assembled, not run
-// on hardware.
+// that NVRTC needs no include folder. docs/cuda-hardware.md: what has run
+// on a GPU.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_CONFIG_H
 #define DSV4_TARGETS_CUDA_DEVICE_CONFIG_H

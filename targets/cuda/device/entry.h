@@ -12,8 +12,7 @@
 //
 // On the GPU that is a kernel which takes the struct by value; in emulation a
 // C function that the emulated driver finds by the same name, and
-// the size of its parameters. Not run on
-// hardware.
+// the size of its parameters.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_ENTRY_H
 #define DSV4_TARGETS_CUDA_DEVICE_ENTRY_H

@@ -3,8 +3,8 @@
 //
 // Arithmetic PTX instructions, each wrapped here and nowhere else, with a twin
 // on the CPU for DSV4_CPU_EMU. What C++ says as well (logic, shifts, integer
-// multiply-adds) has no wrapper: the compiler merges it better. Never run on
-// hardware; the twins follow the PTX manual.
+// multiply-adds) has no wrapper: the compiler merges it better. The twins
+// follow the PTX manual.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PTX_ALU_H
 #define DSV4_TARGETS_CUDA_DEVICE_PTX_ALU_H

@@ -3,8 +3,8 @@
 //
 // How bytes get near: bulk copies that a transaction barrier waits for (sm_90
 // on), 16-byte asynchronous copies in groups (sm_80 on), and loads that say how
-// long the caches should keep what they read. Assembled for every target, not
-// run on hardware.
+// long the caches should keep what they read. Assembled for every target;
+// docs/cuda-hardware.md says what has run.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PTX_COPY_H
 #define DSV4_TARGETS_CUDA_DEVICE_PTX_COPY_H

@@ -14,7 +14,7 @@
 // hardware adds them, and how many bits it keeps, is not specified. The twin
 // adds in double: C first, then k ascending, and rounds to float32 once. Tests
 // against a device therefore need a bound, tests under emulation do not.
-// Assembled for every target that has them, not run on hardware.
+// Assembled for every target that has them; docs/cuda-hardware.md: what ran.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PTX_MMA_H
 #define DSV4_TARGETS_CUDA_DEVICE_PTX_MMA_H

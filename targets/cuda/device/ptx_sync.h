@@ -4,7 +4,7 @@
 // Who am I, and who waits for whom: ids, warp exchanges, barriers, fences,
 // counters between blocks, dependent launches. Warp functions here are for all
 // 32 lanes. One wrapper per instruction; in emulation its C++ twin.
-// Assembled for every target, not run on hardware.
+// Assembled for every target; docs/cuda-hardware.md says what has run.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PTX_SYNC_H
 #define DSV4_TARGETS_CUDA_DEVICE_PTX_SYNC_H

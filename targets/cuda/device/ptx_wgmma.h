@@ -14,7 +14,7 @@
 // The product happens at some time up to the wait. In emulation it happens at
 // the wait, over the registers and the memory of that time, and d reads as NaN
 // before; so a and d must live until then. Sums as in ptx_mma.h.
-// sm_90a only. Assembled, not run on hardware.
+// sm_90a only; docs/cuda-hardware.md says what has run.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PTX_WGMMA_H
 #define DSV4_TARGETS_CUDA_DEVICE_PTX_WGMMA_H

@@ -36,10 +36,6 @@ struct Product {
   }
 };
 
-int64_t blocksPerSm(const ProgramBuilder &b) {
-  return b.isDecode() ? b.options.decodeBlocks : 2;
-}
-
 /// Whether a buffer holds fake-quantised rows, which blocks of E4M3 hold
 /// exactly: what the phase that writes it says.
 bool isQuantised(Value buffer) {
@@ -62,6 +58,7 @@ struct MatrixConfig {
   bool escapes = false, partials = false;
   int64_t columns = 8, groups = 1, stageBytes = 0, weightStages = 0,
           xStages = 0;
+  int64_t blocks = 2; // on a multiprocessor
 
   bool has(WeightFormat format) const { return formats >> int(format) & 1; }
   bool readsRows() const {
@@ -96,6 +93,9 @@ MatrixConfig chooseConfig(const ProgramBuilder &b, int64_t rows,
   }
   bool hasBf16 = c.readsRows();
   c.partials = b.isDecode();
+  bool isFp4 = c.formats == 1u << int(WeightFormat::Fp4);
+  if (b.isDecode())
+    c.blocks = b.options.decodeBlocks ? b.options.decodeBlocks : isFp4 ? 4 : 2;
   // Registers of sums: 64 columns leave none for BF16's operands.
   int64_t most = hasBf16 || c.escapes ? 32 : 64;
   while (c.columns < most && c.columns < rows)
@@ -105,7 +105,7 @@ MatrixConfig chooseConfig(const ProgramBuilder &b, int64_t rows,
       c.groups = groups;
       // FP4 alone for decode: the loop over a stage's tiles is unrolled, and
       // four cost the fewest instructions (docs/cuda-phases.md).
-      bool fours = c.columns == 8 && c.formats == 1u << int(WeightFormat::Fp4);
+      bool fours = c.columns == 8 && isFp4;
       c.stageBytes = groups * (hasBf16 ? Bf16TileBytes
                                : fours ? Fp4TileBytes * 4
                                        : Fp4TileBytes * 2);
@@ -113,10 +113,9 @@ MatrixConfig chooseConfig(const ProgramBuilder &b, int64_t rows,
       c.xStages = hasBf16 ? 3 : c.columns == 8 ? 3 : 4;
       // Blocks of decode share an SM, so that one's ring is full while the
       // others wait.
-      int64_t room = c.columns == 8
-                         ? b.target.sharedPerSm / b.options.decodeBlocks -
-                               b.target.reservedShared
-                         : b.target.sharedPerBlock;
+      int64_t room = c.columns == 8 ? b.target.sharedPerSm / c.blocks -
+                                          b.target.reservedShared
+                                    : b.target.sharedPerBlock;
       if (c.sharedBytes() <= std::min<int64_t>(room, b.target.sharedPerBlock))
         return c;
     }
@@ -125,7 +124,7 @@ MatrixConfig chooseConfig(const ProgramBuilder &b, int64_t rows,
 
 void addConfig(const ProgramBuilder &b, const MatrixConfig &c,
                KernelChoice &k) {
-  const char *mma = b.options.products == "f16"   ? "MmaKind::F16"
+  const char *mma = !b.options.fp8Products        ? "MmaKind::F16"
                     : b.target.has(FeatureWgmma)  ? "MmaKind::Wgmma"
                     : b.target.has(FeatureFp8Mma) ? "MmaKind::E4M3"
                                                   : "MmaKind::F16";
@@ -316,7 +315,7 @@ void lower(ProgramBuilder &b, kern::LinearOp op) {
   for (unsigned i = 0; i < op.getNumJobs(); ++i)
     phase.setJob(l, i, phase.rowCount());
   b.launch("linear", k, l,
-           b.gridFor(phase.items(phase.rowCount()), blocksPerSm(b)));
+           b.gridFor(phase.items(phase.rowCount()), phase.config.blocks));
   phase.reduce(l, "LinearParams", 1, phase.rowCount());
 }
 
@@ -347,9 +346,9 @@ void lower(ProgramBuilder &b, kern::ExpertLinearOp op) {
     phase.setJob(l, i, slots);
   }
   int64_t active = std::min(experts, slots);
-  b.launch(
-      "expert_linear", k, l,
-      b.gridFor(active * phase.items(ceilDiv(slots, active)), blocksPerSm(b)));
+  b.launch("expert_linear", k, l,
+           b.gridFor(active * phase.items(ceilDiv(slots, active)),
+                     phase.config.blocks));
   phase.reduce(l, "ExpertLinearParams", b.expertsPerToken(), slots);
 }
 

@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Linker A: a kern program becomes launches of phase bodies, one chain per
-// graph, joined by programmatic dependencies (docs/cuda-lowering.md). Not run
-// on hardware.
+// graph, joined by programmatic dependencies (docs/cuda-lowering.md).
 
 #ifndef DSV4_TARGETS_CUDA_LOWER_LOWERPROGRAM_H
 #define DSV4_TARGETS_CUDA_LOWER_LOWERPROGRAM_H
@@ -14,19 +13,18 @@
 
 #include "llvm/Support/Error.h"
 
-#include <string>
-
 namespace dsv4::cuda {
 
 struct LowerOptions {
   /// Of the GPU that grids are made for; another one runs the same program.
   int multiprocessors = 132;
-  /// Instructions of FP8 and FP4 products: "native", the target's fastest;
-  /// "f16", FP16 products with sums in float32, which keep every bit of a
-  /// product where FP8 tensor cores drop some (docs/cuda-phases.md).
-  std::string products = "native";
-  /// Blocks of decode's matrix phases that share a multiprocessor.
-  int decodeBlocks = 2;
+  /// Products of FP8 and FP4 weights as FP8 on tensor cores, the target's
+  /// fastest. These drop all but about 14 bits of a sum, so the default is FP16
+  /// products with sums in float32 (docs/cuda-hardware.md has both measured).
+  bool fp8Products = false;
+  /// Blocks of decode's matrix phases that share a multiprocessor; 0: four of
+  /// FP4 alone, else two.
+  int decodeBlocks = 0;
   /// Programmatic dependencies between launches; false: full ones.
   bool overlap = true;
   /// Neighbouring launches become one (Fuse.h); without, the oracle of that.

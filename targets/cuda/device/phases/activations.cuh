@@ -4,8 +4,7 @@
 // Activations of FP8 and FP4 products as step buffers hold them for tensor
 // cores: E4M3 codes and their scale, block by block of 128 k. A phase turns
 // rows of fake-quantised BF16 (numerics R15) into such blocks, exactly; phases
-// that quantise may write blocks themselves with encodeBlock. Not run on
-// hardware.
+// that quantise may write blocks themselves with encodeBlock.
 //
 // A row is ceil(K / 128) blocks of 144 bytes: 128 codes, permuted in words as
 // layout.h's activationWord says, and a float scale four times. The scale lies

@@ -10,7 +10,7 @@
 // are exact; only the order of sums differs, and the maximum that probabilities
 // refer to (that of the rows so far). docs/cuda-phases.md derives the bound.
 // The order is fixed by C and by the token's position: no step, schedule or
-// number of blocks moves a bit. Never run on hardware.
+// number of blocks moves a bit.
 //
 // C: Heads, Width, RopeDims, WindowSize, RingRows, RowBytes, Entries, Ratio,
 // NumIds, MaxSplits (up to 32), Scale; HeadTile (16, 32 or 64), which moves no

@@ -3,7 +3,7 @@
 //
 // The compressor (kern.compress, kern.carry): a block of threads pools a
 // finished block of tokens, a thread per channel; half a warp norms, turns and
-// stores the row. Bit-equal to runtime/numerics. Not run on hardware.
+// stores the row. Bit-equal to runtime/numerics.
 //
 // C of compress: Width (D), Overlap (W = 2 D), Ratio, CarrySlots, RopeDims,
 // RowBytes, Eps, Index; D floats of shared memory. Of carry: Width (W), Slots.

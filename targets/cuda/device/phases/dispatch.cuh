@@ -5,7 +5,6 @@
 // block. Each warp counts a stretch of consecutive slots, prefix sums over
 // warps give every (warp, expert) its places, and the warp then walks its
 // stretch in order: the result is that of one thread, whatever the schedule.
-// Not run on hardware.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_DISPATCH_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_DISPATCH_CUH

@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // kern.route, kern.swiglu and kern.combine: what surrounds the products of
-// experts. Bit-equal to runtime/numerics (R9, R10, R14, R15). Not run on
-// hardware.
+// experts. Bit-equal to runtime/numerics (R9, R10, R14, R15).
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_EXPERTS_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_EXPERTS_CUH

@@ -4,8 +4,7 @@
 // A row of N BF16 values in the registers of half a warp: lane l of 16 holds
 // the elements 16 i + l, the lanes of R3. Norms, RoPE, Hadamard transform and
 // the stored forms of rows; every sum and rounding is that of runtime/numerics,
-// so the bits are. All 32 lanes take part, two rows at a time. Not run on
-// hardware.
+// so the bits are. All 32 lanes take part, two rows at a time.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_HALF_ROW_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_HALF_ROW_CUH

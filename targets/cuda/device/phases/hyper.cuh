@@ -5,7 +5,7 @@
 // boundary. hc_mix leaves partial sums of 128 columns; whoever needs a token's
 // coefficients adds them in order, and the norm's sum of rounded squares (the
 // exact mode) stays inside the block that has the row. Bit-equal to
-// runtime/numerics (R2, R6, R11, R12, R15). Not run on hardware.
+// runtime/numerics (R2, R6, R11, R12, R15).
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_HYPER_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_HYPER_CUH

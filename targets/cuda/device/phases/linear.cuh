@@ -4,7 +4,7 @@
 // The matrix phases: kern.linear and kern.expert_linear on packed weights, for
 // decode and prefill, and the sum over parts of K that decode leaves to a
 // following phase. docs/cuda-phases.md has the order of the sums and how far
-// they may be from numerics R1. Not run on hardware.
+// they may be from numerics R1.
 //
 // The order of every sum follows from the matrix and its split alone: blocks of
 // 128 k ascending within a part, parts ascending. Neither the number of tokens,

@@ -5,7 +5,7 @@
 // activations, and in it stages of weights, whose blocks are unrolled. What
 // does not change from block to block (barriers, addresses, header bytes) is
 // thus outside of what decoding and promotion of a block cost; LinearGateTest
-// counts. The order of the sums is linear.cuh's. Not run on hardware.
+// counts. The order of the sums is linear.cuh's.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_MATRIX_CONSUMER_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_MATRIX_CONSUMER_CUH

@@ -3,7 +3,7 @@
 //
 // What the matrix phases compute, piece by piece: jobs, and the items of a
 // phase in the order in which blocks take them. Every role of a block (see
-// matrix_ring.cuh) walks the same items by itself. Not run on hardware.
+// matrix_ring.cuh) walks the same items by itself.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_MATRIX_ITEMS_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_MATRIX_ITEMS_CUH

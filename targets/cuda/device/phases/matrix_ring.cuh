@@ -6,7 +6,7 @@
 // (its first stages are on their way before the launches before have ended),
 // three warps gather activations, and C::groups warpgroups consume both. The
 // same on every architecture but for the copies: bulk copies on a transaction
-// barrier from sm_90 on, cp.async before. Not run on hardware.
+// barrier from sm_90 on, cp.async before.
 //
 // A config, one per kernel:
 //   struct K7 {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // kern.embed, kern.norm_quant and kern.quantize. Bit-equal to runtime/numerics
-// (R12, R15). Not run on hardware.
+// (R12, R15).
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_NORMS_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_NORMS_CUH

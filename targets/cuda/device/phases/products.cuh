@@ -4,7 +4,7 @@
 // One packed tile times some columns of activations in shared memory: a warp
 // has 16 of the tile's 64 rows, and d[4 j] .. d[4 j + 3] are its D fragment of
 // columns 8 j .. 8 j + 7, whatever instruction made it. Sums are over 128 k,
-// without scales; who calls promotes them. Not run on hardware.
+// without scales; who calls promotes them.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_PRODUCTS_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_PRODUCTS_CUH

@@ -3,7 +3,7 @@
 //
 // Phases between the projections and attention (kern.query_heads, store_kv,
 // index_query, rope_table): half a warp takes a head or a row. Bit-equal to
-// runtime/numerics. Not run on hardware.
+// runtime/numerics.
 //
 // C of queryHeads: Heads, Width, RopeDims, Eps; of indexQuery the same without
 // Eps; of storeKv: Width, RopeDims, RingRows, RowBytes, Eps; of ropeTable:

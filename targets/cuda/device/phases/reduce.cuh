@@ -1,8 +1,7 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The kernel behind a matrix phase that left parts of K (linear.cuh). Not run
-// on hardware.
+// The kernel behind a matrix phase that left parts of K (linear.cuh).
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_REDUCE_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_REDUCE_CUH

@@ -3,7 +3,7 @@
 //
 // What the row phases share: BF16 in vectors of 8 elements (16 bytes), R15 over
 // half a warp, R12 over a block. Sums and roundings are those of
-// runtime/numerics, so the bits are. Not run on hardware.
+// runtime/numerics, so the bits are.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_ROWS_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_ROWS_CUH

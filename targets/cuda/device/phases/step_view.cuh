@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What the phases of attention read of a step, where a sequence's state lies,
-// and the loop over items. Not run on hardware.
+// and the loop over items.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_STEP_VIEW_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_STEP_VIEW_CUH

@@ -49,8 +49,8 @@ void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
                  "H100 or H200)")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--fuse-launches,!--no-fuse-launches", o.fuseLaunches,
-               "neighbouring phases of a GPU in one launch (the bits are the "
-               "same)");
+               "neighbouring phases of a GPU in one launch; for developers: "
+               "known to race (docs/cuda-fusion.md)");
   app.add_flag("!--no-tokenizer", o.tokenizer,
                "leave the tokenizer out (logits and bench still work)");
   app.add_option("--context", o.context,

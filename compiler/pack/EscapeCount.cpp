@@ -66,16 +66,17 @@ static Error readScales(Stack &stack, TensorReader read) {
 /// The most escapes of a matrix: all get the same room.
 static llvm::Expected<int64_t> mostEscapes(Stack &stack, unsigned threads) {
   std::vector<int64_t> escapes(stack.matrices);
-  Error error = inParts(threads, stack.matrices, [&](int64_t lo, int64_t hi) -> Error {
-    for (int64_t m = lo; m < hi; ++m) {
-      auto plan = cuda::planScales(stack.layout, stack.scales[m]);
-      if (!plan)
-        return llvm::createStringError("tensor " + stack.name(m) + ": " +
-                                       llvm::toString(plan.takeError()));
-      escapes[m] = plan->escapes;
-    }
-    return Error::success();
-  });
+  Error error =
+      inParts(threads, stack.matrices, [&](int64_t lo, int64_t hi) -> Error {
+        for (int64_t m = lo; m < hi; ++m) {
+          auto plan = cuda::planScales(stack.layout, stack.scales[m]);
+          if (!plan)
+            return llvm::createStringError("tensor " + stack.name(m) + ": " +
+                                           llvm::toString(plan.takeError()));
+          escapes[m] = plan->escapes;
+        }
+        return Error::success();
+      });
   if (error)
     return std::move(error);
   return *std::max_element(escapes.begin(), escapes.end());

@@ -48,12 +48,13 @@ protected:
   }
   std::function<llvm::Expected<llvm::ArrayRef<uint8_t>>(llvm::StringRef)>
   reader() {
-    return [this](llvm::StringRef name)
-               -> llvm::Expected<llvm::ArrayRef<uint8_t>> {
-      if (!checkpoint->find(name))
-        return llvm::createStringError("no tensor " + name);
-      return checkpoint->bytes(name);
-    };
+    return
+        [this](
+            llvm::StringRef name) -> llvm::Expected<llvm::ArrayRef<uint8_t>> {
+          if (!checkpoint->find(name))
+            return llvm::createStringError("no tensor " + name);
+          return checkpoint->bytes(name);
+        };
   }
 
   void expectMatrices(kern::WeightOp weight, const Bytes &packed);
@@ -89,8 +90,8 @@ void GpuGoldens::expectMatrices(kern::WeightOp weight, const Bytes &packed) {
 
 void GpuGoldens::expectRaw(kern::WeightOp weight, const Bytes &packed) {
   auto type = llvm::cast<qfmt::WeightType>(weight.getHandle().getType());
-  auto got = llvm::ArrayRef(packed).slice(*weight.getOffset(),
-                                          *weight.getBytes());
+  auto got =
+      llvm::ArrayRef(packed).slice(*weight.getOffset(), *weight.getBytes());
   llvm::ArrayRef<uint8_t> want = checkpoint->bytes(weight.getTensor());
   if (type.getFormat() != qfmt::Format::I64) {
     EXPECT_TRUE(got == want) << weight.getTensor().str();
@@ -115,8 +116,7 @@ TEST_P(GpuGoldens, EveryWeightComesBack) {
   int64_t tiled = 0, raw = 0;
   Bytes rest = packed.bytes;
   for (auto weight : program().getOps<kern::WeightOp>()) {
-    bool isTiled =
-        weight.getPacking()->getLayout() == kern::Layout::Tile64;
+    bool isTiled = weight.getPacking()->getLayout() == kern::Layout::Tile64;
     ++(isTiled ? tiled : raw);
     isTiled ? expectMatrices(weight, packed.bytes)
             : expectRaw(weight, packed.bytes);

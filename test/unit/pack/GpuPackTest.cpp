@@ -23,7 +23,8 @@ namespace {
 
 constexpr int64_t experts = 3, rows = 70, columns = 256;
 
-/// Two strips, the second with an edge, and two blocks of k; a router by a table.
+/// Two strips, the second with an edge, and two blocks of k; a router by a
+/// table.
 constexpr char text[] = R"(
 kern.program @p attributes {max_context = 256 : i64, max_sequences = 1 : i64,
     max_step_tokens = 16 : i64, max_outputs = 4 : i64,
@@ -82,20 +83,21 @@ protected:
   }
   std::function<llvm::Expected<llvm::ArrayRef<uint8_t>>(llvm::StringRef)>
   reader() {
-    return [this](llvm::StringRef name)
-               -> llvm::Expected<llvm::ArrayRef<uint8_t>> {
-      auto found = tensors.find(name);
-      if (found == tensors.end())
-        return llvm::createStringError("no tensor " + name);
-      return llvm::ArrayRef<uint8_t>(found->second);
-    };
+    return
+        [this](
+            llvm::StringRef name) -> llvm::Expected<llvm::ArrayRef<uint8_t>> {
+          auto found = tensors.find(name);
+          if (found == tensors.end())
+            return llvm::createStringError("no tensor " + name);
+          return llvm::ArrayRef<uint8_t>(found->second);
+        };
   }
   void place() {
     static bool registered = (cuda::registerAssignPackingPass(), true);
     (void)registered;
     mlir::PassManager passes(&context);
-    ASSERT_TRUE(mlir::succeeded(mlir::parsePassPipeline(
-        "kern.program(cuda-assign-packing)", passes)));
+    ASSERT_TRUE(mlir::succeeded(
+        mlir::parsePassPipeline("kern.program(cuda-assign-packing)", passes)));
     ASSERT_TRUE(mlir::succeeded(passes.run(*module)));
   }
   kern::WeightOp weight() { return *program.getOps<kern::WeightOp>().begin(); }
@@ -115,13 +117,12 @@ TEST_F(GpuPack, AStackHasRoomForTheMostEscapesOfAnExpert) {
   auto layout = llvm::cantFail(
       cuda::MatrixLayout::get(cuda::TileFormat::Fp4, rows, columns));
   EXPECT_EQ(int64_t(*weight().getBytes()),
-            experts * ((layout.packedBytes(2) + 127) / 128 * 128));
+            experts *((layout.packedBytes(2) + 127) / 128 * 128));
   Packed packed = packAll(program, reader());
   ASSERT_EQ(packed.problem, "");
   EXPECT_EQ(packed.bytes, packAll(program, reader(), 4).bytes);
   for (int64_t e = 0; e < experts; ++e) {
-    llvm::ArrayRef<uint8_t> room =
-        matrixOf(packed.bytes, weight(), experts, e);
+    llvm::ArrayRef<uint8_t> room = matrixOf(packed.bytes, weight(), experts, e);
     Unpacked got = unpack(layout, room);
     EXPECT_EQ(got.escapes, e == 1 ? 2 : 0);
     EXPECT_EQ(got.data, tensors[named("e.{e}.weight", e)]) << e;
@@ -137,7 +138,7 @@ TEST_F(GpuPack, WithoutEscapesThereIsNoRoomForThem) {
   place();
   auto layout = llvm::cantFail(
       cuda::MatrixLayout::get(cuda::TileFormat::Fp4, rows, columns));
-  EXPECT_EQ(int64_t(*weight().getBytes()), experts * layout.packedBytes(0));
+  EXPECT_EQ(int64_t(*weight().getBytes()), experts *layout.packedBytes(0));
 }
 
 TEST_F(GpuPack, MoreEscapesThanPlannedAreRefused) {

@@ -40,7 +40,7 @@ public:
     int64_t matrices = 1, stride = 0;
     bool isCold = false;    // all of it is on the host, at coldOffset
     llvm::BitVector cold{}; // of a stack: experts on the host; empty: none
-    int64_t source = 0; // in the packed weights
+    int64_t source = 0;     // in the packed weights
     int64_t offset = 0, coldOffset = 0;
 
     bool hasCold() const { return isCold || cold.any(); }

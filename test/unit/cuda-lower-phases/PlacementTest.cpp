@@ -44,8 +44,7 @@ void expectSegmentsCover(const CudaProgram &program) {
     ASSERT_GT(s.bytes, 0);
     EXPECT_TRUE(sources.emplace(s.source, s.bytes).second);
     EXPECT_TRUE(places.emplace(std::pair(s.part, s.offset), s.bytes).second);
-    EXPECT_LE(s.offset + s.bytes,
-              program.parts[size_t(s.part)].bytes.fixed);
+    EXPECT_LE(s.offset + s.bytes, program.parts[size_t(s.part)].bytes.fixed);
   }
   int64_t at = 0;
   for (auto [source, bytes] : sources) {
@@ -218,13 +217,11 @@ TEST_P(CudaPlacement, TheLastExpertsOfEveryLayerFollow) {
     int64_t experts =
         llvm::cast<qfmt::WeightType>(op.getW().getType()).getShape()[0];
     number = 0;
-    while (number < experts &&
-           cold.count(op.getPhase().str() + " " +
-                      std::to_string(experts - 1 - number)))
+    while (number < experts && cold.count(op.getPhase().str() + " " +
+                                          std::to_string(experts - 1 - number)))
       ++number;
     for (int64_t e = 0; e < experts - number; ++e)
-      EXPECT_FALSE(cold.count(op.getPhase().str() + " " +
-                              std::to_string(e)));
+      EXPECT_FALSE(cold.count(op.getPhase().str() + " " + std::to_string(e)));
     fewest = std::min(fewest, number);
     most = std::max(most, number);
     ++layers;
@@ -249,9 +246,8 @@ TEST_P(CudaPlacement, TheLeastUsedExpertsGoFirst) {
     llvm::StringRef prefix = weight.getTensor().split("{e}").first;
     if (!weight.getTensor().ends_with("{e}.w1.weight"))
       continue;
-    int64_t experts =
-        llvm::cast<qfmt::WeightType>(weight.getHandle().getType())
-            .getShape()[0];
+    int64_t experts = llvm::cast<qfmt::WeightType>(weight.getHandle().getType())
+                          .getShape()[0];
     for (int64_t e = 0; e < experts; ++e)
       usage[(prefix + llvm::Twine(e)).str()] = 7;
     usage[(prefix + "1").str()] = 2; // of every layer
@@ -271,8 +267,7 @@ TEST_P(CudaPlacement, TooLittleIsRefused) {
       lowerWith(GetParam(), needed - tableBytes() - expertBytes() - 256);
   ASSERT_FALSE(bool(none));
   std::string text = llvm::toString(none.takeError());
-  EXPECT_NE(text.find("MiB of weights that stay on the GPU"),
-            std::string::npos)
+  EXPECT_NE(text.find("MiB of weights that stay on the GPU"), std::string::npos)
       << text;
   EXPECT_NE(text.find("use a smaller --context"), std::string::npos) << text;
   auto all = lowerWith(GetParam(), needed - tableBytes() - expertBytes());

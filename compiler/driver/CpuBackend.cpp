@@ -19,6 +19,10 @@ public:
   }
 
   Error configure(const CompileOptions &O) override {
+    if (O.deviceMemory || !O.expertUsage.empty())
+      return llvm::createStringError(
+          "--device-memory and --expert-usage place weights of a GPU; " +
+          targetName + " has none");
     for (const std::string &Config : O.configs)
       if (Error E = setTuning(Flags, Config))
         return E;

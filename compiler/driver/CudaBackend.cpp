@@ -7,12 +7,14 @@
 #include "compiler/driver/Backend.h"
 
 #include "compiler/driver/CudaDumps.h"
+#include "compiler/driver/Progress.h"
 #include "compiler/link/CudaProgramEmitter.h"
 #include "targets/cuda/DeviceSources.h"
 #include "targets/cuda/lower/LowerProgram.h"
 #include "targets/cuda/toolchain/CubinGates.h"
 #include "targets/cuda/toolchain/KernelCache.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 using llvm::Error;
 using llvm::Expected;
@@ -41,7 +43,7 @@ public:
         return E;
     Lower.multiprocessors = O.multiprocessors;
     Lower.fuse = O.fuseLaunches;
-    return Error::success();
+    return setMemory(O);
   }
 
   std::vector<ConfigLine> configs() const override {
@@ -55,6 +57,8 @@ public:
         {"decode_blocks", std::to_string(Lower.decodeBlocks),
          Source("decode_blocks")},
         {"overlap", std::to_string(Lower.overlap), Source("overlap")},
+        {"device_memory", std::to_string(Lower.deviceMemory >> 20),
+         Source("", Lower.deviceMemory != 0)},
         {"fuse_launches", std::to_string(Lower.fuse),
          Source("", Lower.fuse != CompileOptions().fuseLaunches)},
         {"nvrtc", Compiler.version(), Compiler.foundIn()}};
@@ -68,6 +72,7 @@ public:
 
 private:
   Error setConfig(StringRef Config);
+  Error setMemory(const CompileOptions &O);
   Expected<cuda::CompileResult> compile(const cuda::CudaProgram &Program,
                                         bool &WasCached) const;
   Error addImages(const cuda::CompileResult &Code, CudaHalf &Half) const;
@@ -97,6 +102,36 @@ Error CudaBackend::setConfig(StringRef Config) {
         "or 1, got '" +
         Config + "'");
   return Error::success();
+}
+
+Error CudaBackend::setMemory(const CompileOptions &O) {
+  Lower.deviceMemory = O.deviceMemory << 20;
+  Lower.driverBytes = DriverBytes;
+  if (O.expertUsage.empty())
+    return Error::success();
+  if (!O.deviceMemory)
+    return llvm::createStringError(
+        "--expert-usage: expected --device-memory, which says how much room "
+        "there is");
+  auto File = llvm::MemoryBuffer::getFile(O.expertUsage);
+  if (!File)
+    return llvm::createStringError(
+        O.expertUsage + ": cannot be read: " + File.getError().message());
+  auto Usage = cuda::parseUsage((*File)->getBuffer(), O.expertUsage);
+  if (!Usage)
+    return Usage.takeError();
+  Lower.usage = std::move(*Usage);
+  return Error::success();
+}
+
+/// " 3.1 GB of weights on the host", or nothing.
+std::string hostRemark(const cuda::CudaProgram &Program) {
+  int64_t Bytes = 0;
+  for (const cuda::PartSpec &Part : Program.parts)
+    if (Part.kind == DSV4_CUDA_WEIGHTS && Part.tier != DSV4_CUDA_DEVICE)
+      Bytes += Part.bytes.fixed;
+  return Bytes ? ", " + humanBytes(uint64_t(Bytes)) + " of weights on the host"
+               : "";
 }
 
 /// Code of an "a" architecture runs there alone; of the others PTX goes along.
@@ -181,7 +216,8 @@ Expected<std::string> CudaBackend::emit(kern::ProgramOp Program,
   if (Error E = addCosts(*Cubin, Half))
     return std::move(E);
   Remark = targetName + ", " + std::to_string(Half.program.kernels.size()) +
-           " kernels" + (WasCached ? " from the cache" : "");
+           " kernels" + (WasCached ? " from the cache" : "") +
+           hostRemark(Half.program);
   return emitCudaProgram(Program, Facts, Half);
 }
 

@@ -303,8 +303,13 @@ Expected<llvm::ArrayRef<uint8_t>> Compilation::tensor(StringRef Name) {
 
 Error Compilation::readScales() {
   Show.begin("read scales");
-  if (Error E =
-          countEscapes(program(), [&](StringRef Name) { return tensor(Name); }))
+  if (Error E = countEscapes(
+          program(), [&](StringRef Name) { return tensor(Name); },
+          [&](uint64_t Done, uint64_t Total) {
+            Show.bytes(Done, Total);
+            return Error::success();
+          },
+          std::max(1u, std::thread::hardware_concurrency())))
     return E;
   Show.end();
   return Error::success();

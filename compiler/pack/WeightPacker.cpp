@@ -6,6 +6,7 @@
 
 #include "compiler/pack/WeightPacker.h"
 
+#include "compiler/pack/PackParts.h"
 #include "dialects/kern/IR/KernPacking.h"
 #include "targets/cpu/Packing.h"
 #include "targets/cuda/lower/AssignPacking.h"
@@ -15,7 +16,6 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <thread>
 #include <vector>
 
 using namespace dsv4::kern;
@@ -53,10 +53,6 @@ private:
   Error tiles(WeightOp op, const Matrix &m);
   Error gpuTiles(WeightOp op, const Matrix &m);
   Error indices(WeightOp op, const Matrix &m);
-  /// work(lo, hi) of equal parts of [0, count), by all threads; the error of
-  /// the first part that has one.
-  Error inParts(int64_t count,
-                llvm::function_ref<Error(int64_t, int64_t)> work);
   Error emit(ArrayRef<uint8_t> bytes);
   Error zeros(int64_t count);
 
@@ -71,14 +67,6 @@ private:
 
 } // namespace
 
-/// `{e}` replaced by an expert's number.
-static std::string withExpert(StringRef name, int64_t expert) {
-  auto [before, after] = name.split("{e}");
-  if (after.empty() && !name.ends_with("{e}"))
-    return name.str();
-  return (before + llvm::Twine(expert) + after).str();
-}
-
 static cpu::TileFormat tileFormat(Format format) {
   switch (format) {
   case Format::FP4:
@@ -90,12 +78,6 @@ static cpu::TileFormat tileFormat(Format format) {
   default:
     return cpu::TileFormat::F32;
   }
-}
-
-static Error wrongSize(StringRef name, uint64_t expected, uint64_t found) {
-  return llvm::createStringError("tensor " + name + ": expected " +
-                                 llvm::Twine(expected) + " bytes, found " +
-                                 llvm::Twine(found));
 }
 
 static int64_t rowsOf(ArrayRef<int64_t> shape) {
@@ -151,25 +133,6 @@ Error Packer::zeros(int64_t count) {
   return Error::success();
 }
 
-Error Packer::inParts(int64_t count,
-                      llvm::function_ref<Error(int64_t, int64_t)> work) {
-  std::vector<std::string> problems(threads);
-  auto part = [&](unsigned t) {
-    if (Error error = work(count * t / threads, count * (t + 1) / threads))
-      problems[t] = llvm::toString(std::move(error));
-  };
-  std::vector<std::thread> others;
-  for (unsigned t = 1; t < threads; ++t)
-    others.emplace_back(part, t);
-  part(0);
-  for (std::thread &other : others)
-    other.join();
-  for (const std::string &problem : problems)
-    if (!problem.empty())
-      return llvm::createStringError(problem);
-  return Error::success();
-}
-
 /// A table of experts names those that there are, which dispatch counts on.
 static int64_t largestIndex(WeightOp op) {
   for (mlir::Operation *user : op.getHandle().getUsers())
@@ -221,7 +184,7 @@ Error Packer::tiles(WeightOp op, const Matrix &m) {
   for (int64_t first = 0; first < count; first += atOnce) {
     int64_t here = std::min(atOnce, count - first);
     buffer.resize(here * bytes);
-    if (Error error = inParts(here, [&](int64_t lo, int64_t hi) {
+    if (Error error = inParts(threads, here, [&](int64_t lo, int64_t hi) {
           cpu::packTiles(format, inner, rows, first + lo, hi - lo,
                          m.data.data(), m.scales.data(),
                          buffer.data() + lo * bytes);
@@ -259,7 +222,7 @@ Error Packer::gpuTiles(WeightOp op, const Matrix &m) {
   for (int64_t first = 0; first < count; first += atOnce) {
     int64_t here = std::min(atOnce, count - first);
     buffer.resize(here * bytes);
-    if (Error error = inParts(here, [&](int64_t lo, int64_t hi) {
+    if (Error error = inParts(threads, here, [&](int64_t lo, int64_t hi) {
           return cuda::packTiles(*layout, *plan, first + lo, hi - lo, m.data,
                                  m.scales,
                                  llvm::MutableArrayRef(buffer).slice(
@@ -345,33 +308,6 @@ Error Packer::run() {
                                      ": packed size differs from the plan");
   }
   return zeros(int64_t(total - done));
-}
-
-Error countEscapes(kern::ProgramOp program, TensorReader read) {
-  for (auto op : program.getBody().getOps<WeightOp>()) {
-    auto type = llvm::cast<qfmt::WeightType>(op.getHandle().getType());
-    if (type.getFormat() != Format::FP4 || !op.getScale())
-      continue;
-    auto layout = cuda::layoutOf(type);
-    if (!layout)
-      return layout.takeError();
-    int64_t most = 0;
-    for (int64_t e = 0; e < cuda::matricesOf(type); ++e) {
-      std::string name = withExpert(*op.getScale(), e);
-      auto scales = read(name);
-      if (!scales)
-        return scales.takeError();
-      if (int64_t(scales->size()) != layout->scaleBytes())
-        return wrongSize(name, layout->scaleBytes(), scales->size());
-      auto plan = cuda::planScales(*layout, *scales);
-      if (!plan)
-        return llvm::createStringError("tensor " + name + ": " +
-                                       llvm::toString(plan.takeError()));
-      most = std::max(most, plan->escapes);
-    }
-    op.setEscapes(most);
-  }
-  return Error::success();
 }
 
 Error packWeights(kern::ProgramOp program, TensorReader read, ByteSink sink,

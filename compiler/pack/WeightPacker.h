@@ -19,8 +19,8 @@
 namespace dsv4 {
 
 /// The bytes of a tensor by its official name, as they lie in the checkpoint
-/// (row-major, usually a mapped file). Must stay valid until the next call but
-/// one: data and scales of a weight are used together.
+/// (row-major, usually a mapped file). Must stay valid until the work that
+/// reads is done: matrices of a stack are looked at together.
 using TensorReader = llvm::function_ref<llvm::Expected<llvm::ArrayRef<uint8_t>>(
     llvm::StringRef name)>;
 
@@ -32,12 +32,16 @@ using PackProgress = llvm::function_ref<llvm::Error(uint64_t, uint64_t)>;
 
 /// Sets `escapes` of every FP4 weight for a GPU: the most tiles of any of its
 /// matrices whose scales a base and offsets cannot say. Before
-/// cuda-assign-packing; reads all FP4 scales.
-llvm::Error countEscapes(kern::ProgramOp program, TensorReader read);
+/// cuda-assign-packing; reads all FP4 scales, whose bytes `progress` counts.
+/// Errors name the tensor: a wrong number of bytes, a scale of 255 (NaN).
+llvm::Error countEscapes(kern::ProgramOp program, TensorReader read,
+                         PackProgress progress, unsigned threads = 1);
 
 /// Streams exactly program.weight_bytes bytes: every kern.weight at its offset,
 /// zeros in the gaps. Errors name the tensor: a wrong number of bytes, an E8M0
-/// scale of 255 (NaN), a NaN code in FP8, an index outside 32 bits in I64.
+/// scale of 255 (NaN), a NaN code in FP8, an index that is no expert of its
+/// router (or, elsewhere, outside 32 bits) in I64, for a GPU more escapes than
+/// were counted.
 /// `threads` pack the parts of one buffer; bytes do not depend on it.
 llvm::Error packWeights(kern::ProgramOp program, TensorReader read,
                         ByteSink sink, PackProgress progress,

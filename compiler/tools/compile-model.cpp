@@ -51,6 +51,13 @@ void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
   app.add_flag("--fuse-launches,!--no-fuse-launches", o.fuseLaunches,
                "neighbouring phases of a GPU in one launch; for developers: "
                "known to race (docs/cuda-fusion.md)");
+  app.add_option("--device-memory", o.deviceMemory,
+                 "MiB free on the GPU; the embedding and cold experts beyond "
+                 "it stay in host memory, where the GPU reads them (slow)")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 30));
+  app.add_option("--expert-usage", o.expertUsage,
+                 "for --device-memory: lines 'layers.3.ffn.experts.17 1234' of "
+                 "tokens per expert; the least used leave the GPU first");
   app.add_flag("!--no-tokenizer", o.tokenizer,
                "leave the tokenizer out (logits and bench still work)");
   app.add_option("--context", o.context,

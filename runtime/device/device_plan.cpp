@@ -34,13 +34,14 @@ Status refuseDevice(const dsv4_cuda_program &program, const DevicePlan &plan,
       "MiB for state (%lld sequences of %lld tokens), %llu MiB for buffers and "
       "workspace, %llu MiB for the driver; %llu of %llu MiB are free; use a "
       "smaller --context%s, end other programs on the GPU (nvidia-smi shows "
-      "them), or take a larger one",
+      "them), compile with --device-memory %llu, or take a larger one",
       device.number, device.name, mib(of[DSV4_CUDA_WEIGHTS]),
       mib(of[DSV4_CUDA_STATE]), (long long)plan.sequences,
       (long long)(plan.blocks * DSV4_CONTEXT_BLOCK),
       mib(of[DSV4_CUDA_BUFFERS] + of[DSV4_CUDA_WORKSPACE] + of[DSV4_CUDA_STEP]),
       mib(uint64_t(program.driver_bytes)), mib(device.availableBytes),
-      mib(device.totalBytes), plan.sequences > 1 ? " or --sequences" : "");
+      mib(device.totalBytes), plan.sequences > 1 ? " or --sequences" : "",
+      (unsigned long long)(device.availableBytes >> 20));
 }
 
 } // namespace

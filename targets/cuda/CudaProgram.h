@@ -29,6 +29,7 @@ enum ProgramPart : int32_t {
   HostStepPart = DSV4_CUDA_PART_HOST_STEP,
   HostLogitsPart = DSV4_CUDA_PART_HOST_LOGITS,
   NumProgramParts = DSV4_CUDA_NUM_PROGRAM_PARTS,
+  ColdWeightsPart = NumProgramParts, // pinned; where a GPU is too small
 };
 
 /// An instantiation of a phase body: one kernel of every image.

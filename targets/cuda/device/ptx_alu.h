@@ -50,6 +50,15 @@ inline u32 onHalves(SmallFloat f, u32 a, u32 b, u32 c, Function op) {
 
 #endif
 
+/// popc.b32: bits that are set.
+DSV4_DEVICE u32 countBits(u32 mask) {
+#ifdef DSV4_CPU_EMU
+  return u32(__builtin_popcount(mask));
+#else
+  return u32(__popc(int(mask)));
+#endif
+}
+
 /// prmt.b32: byte i of the result is the byte of b:a that nibble i of
 /// `selector` names in its low three bits; with the fourth, its sign eight
 /// times. Only the low 16 bits of `selector` count.

@@ -319,6 +319,28 @@ void lower(ProgramBuilder &b, kern::LinearOp op) {
   phase.reduce(l, "LinearParams", 1, phase.rowCount());
 }
 
+/// Which experts of the phase are on the host; its stacks must agree.
+static void setCold(ProgramBuilder &b, Launch<ExpertLinearParams> &l,
+                    llvm::ArrayRef<Product> products) {
+  const llvm::BitVector *cold = nullptr;
+  for (auto [i, product] : llvm::enumerate(products)) {
+    const Placement::Weight &stack =
+        b.placement.of(product.w.getDefiningOp<kern::WeightOp>());
+    l.params.stride[i] = stack.stride;
+    if (stack.cold.any())
+      l.bind(&l.params.cold[i], b.coldPlaceOf(stack));
+    if (cold && *cold != stack.cold)
+      return b.fail("expected the same experts of both weights on the host");
+    cold = &stack.cold;
+  }
+  ColdExperts &to = l.params.coldExperts;
+  for (unsigned e : cold->set_bits()) {
+    to.bits[e / 32] |= 1u << e % 32;
+    for (u32 word = e / 32 + 1; word < ColdExperts::Most / 32; ++word)
+      ++to.before[word];
+  }
+}
+
 void lower(ProgramBuilder &b, kern::ExpertLinearOp op) {
   MatrixPhase phase(b, false, b.expertsPerToken());
   if (!phase.add(op.getX(), op.getW(), op.getY(), 1) ||
@@ -330,6 +352,9 @@ void lower(ProgramBuilder &b, kern::ExpertLinearOp op) {
                  "expertLinear<{C}>"};
   addConfig(b, phase.config, k);
   int64_t experts = phase.products[0].type().getShape()[0];
+  if (experts > ColdExperts::Most)
+    return b.fail("has " + llvm::Twine(experts) + " experts, a launch takes " +
+                  llvm::Twine(ColdExperts::Most));
   int64_t slots = b.tokens * b.expertsPerToken();
   Launch<ExpertLinearParams> l;
   l.params.experts = u32(experts);
@@ -340,11 +365,9 @@ void lower(ProgramBuilder &b, kern::ExpertLinearOp op) {
   l.params.numJobs = u32(phase.products.size());
   l.bind(&l.params.rows, b.rowsPlace(false));
   l.bind(&l.params.lists, b.placeOf(op.getLists()));
-  for (size_t i = 0; i < phase.products.size(); ++i) {
-    auto weight = phase.products[i].w.getDefiningOp<kern::WeightOp>();
-    l.params.stride[i] = int64_t(weight.getBytes().value_or(0)) / experts;
+  setCold(b, l, phase.products);
+  for (size_t i = 0; i < phase.products.size(); ++i)
     phase.setJob(l, i, slots);
-  }
   int64_t active = std::min(experts, slots);
   b.launch("expert_linear", k, l,
            b.gridFor(active * phase.items(ceilDiv(slots, active)),

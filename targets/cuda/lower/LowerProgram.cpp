@@ -40,15 +40,11 @@ static std::vector<int64_t> graphTokens(kern::ProgramOp program) {
   return tokens;
 }
 
-llvm::Expected<CudaProgram> lowerProgram(kern::ProgramOp program,
-                                         const CudaTarget &target,
-                                         const LowerOptions &options) {
-  if (!program.getWeightBytes() || !program.getBufferBytes() ||
-      !program.getStateBytes() || !program.getReturn())
-    return llvm::createStringError(
-        "the program is not planned (kern-assign-packing, kern-plan-state, "
-        "kern-plan-buffers)");
-  ProgramBuilder b(program, target, options);
+static llvm::Expected<CudaProgram> lowerGraphs(kern::ProgramOp program,
+                                               const CudaTarget &target,
+                                               const LowerOptions &options,
+                                               const Placement &placement) {
+  ProgramBuilder b(program, target, options, placement);
   for (int64_t tokens : graphTokens(program)) {
     int64_t outputs = std::min<int64_t>(tokens, program.getMaxOutputs());
     std::string kind =
@@ -58,7 +54,66 @@ llvm::Expected<CudaProgram> lowerProgram(kern::ProgramOp program,
       lowerPhase(b, phase);
     b.endGraph();
   }
-  llvm::Expected<CudaProgram> lowered = b.finish();
+  return b.finish();
+}
+
+/// What the runtime takes on the GPU beside weights, at the largest context
+/// (runtime/device/device_plan.h).
+static int64_t bytesBesideWeights(kern::ProgramOp program,
+                                  const CudaProgram &lowered) {
+  int64_t blocks =
+      kern::ceilDiv(int64_t(program.getMaxContext()), kern::ContextBlock);
+  int64_t all = 0;
+  for (const PartSpec &part : lowered.parts) {
+    if (part.tier != DSV4_CUDA_DEVICE || part.kind == DSV4_CUDA_WEIGHTS)
+      continue;
+    int64_t bytes = kern::roundUp(part.bytes.at(blocks), DSV4_CUDA_PART_ALIGN);
+    all +=
+        bytes *
+        (part.kind == DSV4_CUDA_STATE ? int64_t(program.getMaxSequences()) : 1);
+  }
+  return all;
+}
+
+static long long mib(int64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; }
+
+/// Makes `placement` fit the GPU.
+static llvm::Error placeWeights(kern::ProgramOp program,
+                                const CudaProgram &lowered,
+                                const LowerOptions &options,
+                                Placement &placement) {
+  int64_t beside = bytesBesideWeights(program, lowered);
+  int64_t left = options.deviceMemory - options.driverBytes - beside;
+  left -= left % DSV4_CUDA_PART_ALIGN; // what a part takes
+  llvm::Error error = placement.fit(left, options.usage);
+  if (!error)
+    return error;
+  return llvm::createStringError(
+      "a GPU with %lld MiB free: %s; the driver takes %lld MiB, state of %lld "
+      "sequences of %lld tokens, buffers and workspace %lld MiB; use a smaller "
+      "--context, --sequences or --step-tokens",
+      (long long)(options.deviceMemory >> 20),
+      llvm::toString(std::move(error)).c_str(), mib(options.driverBytes),
+      (long long)program.getMaxSequences(), (long long)program.getMaxContext(),
+      mib(beside));
+}
+
+llvm::Expected<CudaProgram> lowerProgram(kern::ProgramOp program,
+                                         const CudaTarget &target,
+                                         const LowerOptions &options) {
+  if (!program.getWeightBytes() || !program.getBufferBytes() ||
+      !program.getStateBytes() || !program.getReturn())
+    return llvm::createStringError(
+        "the program is not planned (kern-assign-packing, kern-plan-state, "
+        "kern-plan-buffers)");
+  Placement placement(program);
+  auto lowered = lowerGraphs(program, target, options, placement);
+  if (lowered && options.deviceMemory) {
+    if (llvm::Error error = placeWeights(program, *lowered, options, placement))
+      return std::move(error);
+    if (placement.hostBytes()) // again, with other addresses
+      lowered = lowerGraphs(program, target, options, placement);
+  }
   if (lowered && options.fuse)
     fuseLaunches(*lowered);
   return lowered;

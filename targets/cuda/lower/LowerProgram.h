@@ -10,6 +10,7 @@
 #include "dialects/kern/IR/KernOps.h"
 #include "targets/cuda/CudaProgram.h"
 #include "targets/cuda/CudaTarget.h"
+#include "targets/cuda/lower/Placement.h"
 
 #include "llvm/Support/Error.h"
 
@@ -29,6 +30,10 @@ struct LowerOptions {
   bool overlap = true;
   /// Neighbouring launches become one (Fuse.h); without, the oracle of that.
   bool fuse = false;
+  /// Free memory of the GPU, and how much of it is the driver's; weights beyond
+  /// stay on the host (Placement.h). 0: all of them are on the GPU.
+  int64_t deviceMemory = 0, driverBytes = 0;
+  ExpertUsage usage{};
 };
 
 /// `program` is planned and scheduled, its weights packed for CUDA. An error

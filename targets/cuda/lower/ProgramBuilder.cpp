@@ -36,8 +36,9 @@ ConfigText &ConfigText::real(StringRef name, float value) {
 
 ProgramBuilder::ProgramBuilder(kern::ProgramOp program,
                                const CudaTarget &target,
-                               const LowerOptions &options)
-    : program(program), target(target), options(options),
+                               const LowerOptions &options,
+                               const Placement &placement)
+    : program(program), target(target), options(options), placement(placement),
       multiprocessors(options.multiprocessors) {
   result.target = std::string("cuda:") + target.name;
   result.multiprocessors = 0; // blocks walk their items on any number
@@ -59,8 +60,10 @@ Place ProgramBuilder::placeOf(Value value) {
       return {StatePart, state.getOffset()->getValue()};
     fail("state " + state.getName() + " has no offset (kern-plan-state)");
   } else if (auto weight = dyn_cast_or_null<kern::WeightOp>(op)) {
+    const Placement::Weight &at = placement.of(weight);
     if (weight.getOffset())
-      return {WeightsPart, {int64_t(*weight.getOffset()), 0}};
+      return at.isCold ? Place{ColdWeightsPart, {at.coldOffset, 0}}
+                       : Place{WeightsPart, {at.offset, 0}};
     fail("weight " + weight.getTensor() + " has no offset");
   } else {
     fail("an operand is neither buffer, state nor weight");
@@ -191,7 +194,8 @@ void ProgramBuilder::addParts() {
                  kern::Affine bytes) {
     result.parts.push_back({name, kind, tier, bytes});
   };
-  add("weights", DSV4_CUDA_WEIGHTS, DSV4_CUDA_DEVICE, {result.weightBytes, 0});
+  add("weights", DSV4_CUDA_WEIGHTS, DSV4_CUDA_DEVICE,
+      {placement.deviceBytes(), 0});
   add("state", DSV4_CUDA_STATE, DSV4_CUDA_DEVICE,
       program.getStateBytes()->getValue());
   add("buffers", DSV4_CUDA_BUFFERS, DSV4_CUDA_DEVICE,
@@ -201,6 +205,9 @@ void ProgramBuilder::addParts() {
   add("step of the host", DSV4_CUDA_STEP, DSV4_CUDA_PINNED, {stepBytes(), 0});
   add("logits", DSV4_CUDA_STEP, DSV4_CUDA_PINNED,
       {logits.getRowBytes().fixed * int64_t(program.getMaxOutputs()), 0});
+  if (placement.hostBytes())
+    add("cold weights", DSV4_CUDA_WEIGHTS, DSV4_CUDA_PINNED,
+        {placement.hostBytes(), 0});
 }
 
 llvm::Expected<CudaProgram> ProgramBuilder::finish() {
@@ -208,7 +215,7 @@ llvm::Expected<CudaProgram> ProgramBuilder::finish() {
     return llvm::createStringError(problem);
   result.weightBytes = int64_t(*program.getWeightBytes());
   addParts();
-  result.segments.push_back({0, result.weightBytes, WeightsPart, 0, 0});
+  result.segments = placement.segments(WeightsPart, ColdWeightsPart);
   return std::move(result);
 }
 

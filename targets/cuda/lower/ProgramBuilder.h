@@ -78,11 +78,12 @@ template <class P> struct Launch {
 class ProgramBuilder {
 public:
   ProgramBuilder(kern::ProgramOp program, const CudaTarget &target,
-                 const LowerOptions &options);
+                 const LowerOptions &options, const Placement &placement);
 
   kern::ProgramOp program;
   const CudaTarget &target;
   const LowerOptions options;
+  const Placement &placement;
   const int64_t multiprocessors;
   int64_t tokens = 0, outputs = 0; // of the graph at hand, at most
 
@@ -94,6 +95,10 @@ public:
   // ---- Places
   /// Of a buffer, a state or a weight that planning has placed.
   Place placeOf(mlir::Value value);
+  /// Of a stack's experts that are on the host.
+  Place coldPlaceOf(const Placement::Weight &stack) {
+    return {ColdWeightsPart, {stack.coldOffset, 0}};
+  }
   Place stepPlace(int64_t byte = 0) { return {StepPart, {byte, 0}}; }
   /// &step->tokens or &step->outputs.
   Place rowsPlace(bool ofOutputs);

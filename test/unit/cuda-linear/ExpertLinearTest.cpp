@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // kern.expert_linear under emulation: sorted lists of rows, two matrices in one
-// phase, token rows and slot rows; against R1, over schedules, and the same
-// bits for a token whoever shares its expert.
+// phase, token rows and slot rows, experts apart from the others as on the
+// host; against R1, over schedules, and the same bits for a token whoever
+// shares its expert and wherever experts lie.
 
 #include "test/unit/cuda-linear/LinearTools.h"
 
@@ -12,25 +13,32 @@ namespace {
 
 constexpr u32 experts = 6, perToken = 3, k = 384, n = 130;
 
-/// Experts' matrices, one after another as in a weight buffer, with gaps.
+/// Experts' matrices, one after another as in a weight buffer, with room for
+/// the most escapes; those of `cold` in a buffer of their own.
 struct Bank {
   std::vector<Matrix> matrices;
-  Bytes packed;
-  std::vector<i64> begin;
+  Bytes packed, cold;
+  i64 stride = 0;
 };
 
-Bank makeBank(TileFormat format, unsigned seed) {
+Bank makeBank(TileFormat format, unsigned seed, std::vector<u32> cold) {
   Bank bank;
+  std::vector<Bytes> all;
   for (u32 e = 0; e < experts; ++e) {
     Matrix m = randomMatrix(format, n, k, 112, 120, seed + e);
     if (e == 2 && format == TileFormat::Fp4)
       for (int row = 64; row < 70; ++row)
         m.scales[row * (k / 32)] += 14; // escapes in one expert alone
     Bytes bytes = mustPack(m);
-    bank.begin.push_back(i64(bank.packed.size()));
-    bank.packed.insert(bank.packed.end(), bytes.begin(), bytes.end());
-    bank.packed.resize((bank.packed.size() + 383) / 128 * 128);
+    bank.stride = std::max(bank.stride, i64(bytes.size() + 127) / 128 * 128);
     bank.matrices.push_back(m);
+    all.push_back(std::move(bytes));
+  }
+  for (u32 e = 0; e < experts; ++e) {
+    bool isCold = std::find(cold.begin(), cold.end(), e) != cold.end();
+    Bytes &to = isCold ? bank.cold : bank.packed;
+    to.insert(to.end(), all[e].begin(), all[e].end());
+    to.resize(to.size() + size_t(bank.stride) - all[e].size());
   }
   return bank;
 }
@@ -66,6 +74,7 @@ struct Setup {
   TileFormat format;
   bool slotRows;
   u32 split;
+  std::vector<u32> cold{};
 };
 
 struct Output {
@@ -80,7 +89,8 @@ struct Model {
 
 Model makeModel(const Setup &setup) {
   u32 rows = 30 * (setup.slotRows ? perToken : 1);
-  return {{makeBank(setup.format, 10), makeBank(setup.format, 20)},
+  return {{makeBank(setup.format, 10, setup.cold),
+           makeBank(setup.format, 20, setup.cold)},
           makeActivations(rows, k, setup.format != TileFormat::Bf16, 5)};
 }
 
@@ -107,19 +117,21 @@ Output run(const Setup &setup, const Model &model, u32 first, u32 tokens,
   DeviceX onDevice =
       uploadX(emu, x, setup.format != TileFormat::Bf16, params.rows, per);
   onDevice.edges.push_back({copy, Edge::Programmatic});
-  std::vector<i64> begin;
+  for (u32 e : setup.cold)
+    params.coldExperts.bits[e / 32] |= 1u << e % 32;
   for (int j = 0; j < 2; ++j) {
     const Bank &bank = model.banks[j];
     MatrixJob &job = params.jobs[j] =
         deviceJob({bank.matrices[0], 1, setup.split, j == 0});
     job.w = emu.input("w", bank.packed);
+    if (!setup.cold.empty())
+      params.cold[j] = emu.input("cold w", bank.cold);
+    params.stride[j] = bank.stride;
     job.x = onDevice.data;
     size_t count = size_t(tokens) * perToken * n;
     job.y = emu.scratch<u8>("y", count * (job.floatOut ? 4 : 2));
     job.partials = emu.scratch<float>("partials", count * setup.split);
-    begin.insert(begin.end(), bank.begin.begin(), bank.begin.end());
   }
-  params.begin = emu.input("begin", begin);
   LaunchId id = emu.launch("expert linear", {grid}, {MatrixPlan<C>::threads},
                            MatrixPlan<C>::sharedBytes,
                            DSV4_PHASE(params, expertLinear, C), onDevice.edges);
@@ -169,9 +181,10 @@ using ExpertConfigs =
     testing::Types<Decode, WgmmaFours, WgmmaThrees, Prefill, Async, E4m3>;
 TYPED_TEST_SUITE(CudaExpertLinear, ExpertConfigs);
 
-constexpr Setup setups[] = {{TileFormat::Fp4, false, 1},
-                            {TileFormat::Fp4, true, 2},
-                            {TileFormat::Fp8, false, 3}};
+// Of the cold ones 1 never occurs, but counts.
+const Setup setups[] = {{TileFormat::Fp4, false, 1},
+                        {TileFormat::Fp4, true, 2},
+                        {TileFormat::Fp8, false, 3, {1, 2, 5}}};
 
 TYPED_TEST(CudaExpertLinear, IsR1WithinTheBound) {
   for (const Setup &setup : setups) {
@@ -210,6 +223,41 @@ TEST(CudaExpertLinearInvariance, OfWgmma) {
       ASSERT_EQ(one.y[j][i], whole.y[j][9 * perToken * n + i]);
       ASSERT_EQ(one.y[j][i], some.y[j][3 * perToken * n + i]);
     }
+}
+
+/// The same bits from anywhere, the first, the last and all of them cold too.
+TEST(CudaExpertLinearCold, BitsDoNotDependOnThePlace) {
+  struct Setup setup = setups[1];
+  Output here = run<Decode>(setup, makeModel(setup), 0, 7, 1);
+  ASSERT_TRUE(here.result.ok()) << here.result.text();
+  for (std::vector<u32> cold :
+       {std::vector<u32>{2}, {0, 1, 3}, {4, 5}, {0, 1, 2, 3, 4, 5}}) {
+    setup.cold = cold;
+    Output there = run<Decode>(setup, makeModel(setup), 0, 7, 2);
+    ASSERT_TRUE(there.result.ok()) << there.result.text();
+    for (int j = 0; j < 2; ++j)
+      ASSERT_SAME(there.y[j], here.y[j]) << cold.size() << " cold experts";
+  }
+}
+
+TEST(CudaExpertLinearCold, CountsOverWords) {
+  ColdExperts cold{};
+  cold.bits[0] = 0x80000001u;
+  cold.bits[1] = 0x00000010u;
+  cold.before[1] = 2;
+  cold.before[2] = 3;
+  for (auto [expert, isCold, below] : {std::tuple{0u, true, 0u},
+                                       {1u, false, 1u},
+                                       {31u, true, 1u},
+                                       {32u, false, 2u},
+                                       {36u, true, 2u},
+                                       {37u, false, 3u},
+                                       {63u, false, 3u},
+                                       {64u, false, 3u},
+                                       {95u, false, 3u}}) {
+    EXPECT_EQ(cold.has(expert), isCold) << expert;
+    EXPECT_EQ(cold.below(expert), below) << expert;
+  }
 }
 
 } // namespace

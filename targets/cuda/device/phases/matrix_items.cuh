@@ -9,6 +9,7 @@
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_MATRIX_ITEMS_CUH
 
 #include "targets/cuda/device/phases/products.cuh"
+#include "targets/cuda/device/ptx_alu.h"
 
 // Kernels take their parameters so: jobs are indexed where they are, without a
 // copy in local memory.
@@ -140,12 +141,29 @@ private:
   u32 rows, tiles, at, number = 0;
 };
 
+/// Experts of a layer that lie apart from the others, in the host's memory:
+/// both kinds one after another, in the order of their numbers.
+struct ColdExperts {
+  static constexpr u32 Most = 1024; // experts of a layer
+  u32 bits[Most / 32];              // bit e % 32 of word e / 32
+  u32 before[Most / 32];            // cold ones in the words before
+
+  DSV4_LAYOUT bool has(u32 expert) const {
+    return bits[expert / 32] >> expert % 32 & 1u;
+  }
+  /// Cold ones with a smaller number.
+  DSV4_DEVICE u32 below(u32 expert) const {
+    u32 word = bits[expert / 32] & ((1u << expert % 32) - 1);
+    return before[expert / 32] + countBits(word);
+  }
+};
+
 struct ExpertLinearParams {
-  Global<const i64> rows;  // &step->tokens
-  Global<const i32> lists; // of kern.dispatch
-  Global<const i64> begin; // [job][expert] where an expert begins in w; null:
-                           // one after another, `stride` bytes apart
-  i64 stride[2];           // per job
+  Global<const i64> rows;   // &step->tokens
+  Global<const i32> lists;  // of kern.dispatch
+  Global<const u8> cold[2]; // per job, experts on the host; null: none are
+  i64 stride[2];            // per job, from an expert to the next
+  ColdExperts coldExperts;
   u32 experts, expertsPerToken;
   u32 slotRows; // x has a row per slot, not per token
   u32 numJobs;  // w, and w_other
@@ -172,7 +190,7 @@ public:
       u32 tiles = ceilDiv(rows, C::columns);
       if (inExpert(item, tiles)) {
         u32 expert = u32(i32(p.lists[1 + i64(number)]));
-        item.w = p.jobs[item.job].w + beginOf(item.job, expert);
+        item.w = weightsOf(item.job, expert);
         item.columns =
             rows - item.row < C::columns ? rows - item.row : C::columns;
         item.list = p.lists + (2 + 2 * i64(p.experts) + begin);
@@ -194,9 +212,13 @@ public:
   }
 
 private:
-  DSV4_DEVICE i64 beginOf(u32 job, u32 expert) const {
-    return p.begin.raw() ? i64(p.begin[i64(job) * p.experts + expert])
-                         : i64(expert) * p.stride[job];
+  DSV4_DEVICE Global<const u8> weightsOf(u32 job, u32 expert) const {
+    if (!p.cold[job].raw())
+      return p.jobs[job].w + i64(expert) * p.stride[job];
+    u32 below = p.coldExperts.below(expert);
+    return p.coldExperts.has(expert)
+               ? p.cold[job] + i64(below) * p.stride[job]
+               : p.jobs[job].w + i64(expert - below) * p.stride[job];
   }
   DSV4_DEVICE bool inExpert(MatrixItem &item, u32 tiles) {
     for (u32 job = 0; job < p.numJobs; ++job) {

@@ -11,6 +11,7 @@
 #include "runtime/abi/program.h"
 #include "runtime/numerics/rows.h"
 #include "targets/cuda/device/ptx.h"
+#include "targets/cuda/device/ptx_alu.h"
 
 namespace dsv4::cuda {
 
@@ -20,14 +21,6 @@ inline constexpr u32 BlockLanes = QuantBlock / RowVector;
 
 DSV4_DEVICE constexpr u32 roundUpTo(u32 value, u32 unit) {
   return (value + unit - 1) / unit * unit;
-}
-
-DSV4_DEVICE u32 countBits(u32 mask) {
-#ifdef DSV4_CPU_EMU
-  return u32(__builtin_popcount(mask));
-#else
-  return u32(__popc(int(mask)));
-#endif
 }
 
 /// The 8 BF16 values of vector `v`.

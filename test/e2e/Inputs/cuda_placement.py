@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: dsv4c authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""cuda_placement.py CASE_DIR WORKDIR TOKENS MIB...
+
+A golden checkpoint for GPUs with so many MiB free, under emulation: the logits are
+those of the program that is all on the GPU, bit for bit, and the parts that `info`
+names are as small as was asked. The last one is compiled once more, with a usage
+that sends other experts to the host. Prints a line for each."""
+import json
+import os
+import subprocess
+import sys
+
+from emulated import Program, compile_model, cut_tokens
+
+# What runtime/device adds to the parts, in MiB (compiler/driver/CudaBackend.cpp).
+DRIVER = 512
+SEQUENCES = 4  # of emulated.compile_model
+
+
+def plan(exe):
+    """Bytes on the GPU for all sequences, and of cold weights."""
+    text = subprocess.run([exe, "info", "--json"], check=True,
+                          capture_output=True, text=True).stdout
+    cuda = json.loads(text)["cuda"]
+    parts = {part["name"]: part for part in cuda["parts"]}
+    state = (parts["state"]["bytes"] + 255) // 256 * 256
+    cold = parts.get("cold weights")
+    if cold and cold["tier"] != "pinned":
+        sys.exit(f"cold weights in tier {cold['tier']}")
+    return (cuda["plan"]["device_bytes"] + (SEQUENCES - 1) * state,
+            cold["bytes"] if cold else 0)
+
+
+def main():
+    case, work, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    checkpoint = os.path.join(case, "checkpoint")
+    program = Program(checkpoint, work)
+    tokens = cut_tokens(os.path.join(case, "tokens.safetensors"), count,
+                        os.path.join(work, "tokens"))
+    whole, text = program.logits(tokens)
+    if whole is None:
+        sys.exit("without a limit: " + text)
+    with open(os.path.join(checkpoint, "config.json"), encoding="utf-8") as f:
+        config = json.load(f)
+    experts = config["n_routed_experts"]
+    usage = os.path.join(work, "usage.txt")
+    with open(usage, "w", encoding="utf-8") as f:
+        f.write("# the upper half of every layer is wanted\n")
+        for layer in range(config["num_hidden_layers"]):
+            for expert in range(experts // 2, experts):
+                f.write(f"layers.{layer}.ffn.experts.{expert} {9 + expert}\n")
+    bad = 0
+    cases = [(mib, []) for mib in sys.argv[4:]]
+    cases.append((sys.argv[-1], ["--expert-usage", usage]))
+    for mib, flags in cases:
+        program.exe = os.path.join(work, "placed")
+        compile_model(checkpoint, program.exe, "--target", "cuda:sm_90a",
+                      "--device-memory", mib, *flags)
+        device, cold = plan(program.exe)
+        fits = device <= (int(mib) - DRIVER) << 20
+        got, text = program.logits(tokens, seed=2)
+        good = fits and cold > 0 and got == whole
+        bad += not good
+        print(f"{' '.join([mib, *flags[:1]])}: {'ok' if good else 'FAILED'} "
+              f"({device} bytes on the GPU, {cold} on the host) {text[:2000]}",
+              flush=True)
+    print(f"{bad} failed")
+    sys.exit(bad != 0)
+
+
+main()

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # Runs dsv4-hardware beside it: tests and times of phases on a GPU, logs in $OUT
-# (here, without one). docs/cuda-hardware.md says how to read them.
+# (here, without one). docs/cuda-hardware-tests.md says how to read them.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 out=${OUT:-$here}

@@ -18,7 +18,7 @@ void KernelList::note(const Phase &phase, u32 threads) {
 
 std::string KernelList::source() const {
   std::string text =
-      R"(// Made by dsv4-hardware list; see docs/cuda-hardware.md.
+      R"(// Made by dsv4-hardware list; see docs/cuda-hardware-tests.md.
 #include "targets/cuda/device/entry.h"
 #include "test/hardware/Probes.cuh"
 #include "test/hardware/TimingConfigs.cuh"

@@ -105,10 +105,11 @@ DSV4_DEVICE void nothing(const NothingParams &) {
 
 inline constexpr u32 fp4 = 1, fp8 = 2, bf16 = 4, wide = 8;
 
-/// `Tiles`: bytes of a strip in a stage.
-template <u32 Formats, u32 Columns, u32 Bytes, u32 Stages, u32 XStages>
+/// `Bytes`: of a strip in a stage.
+template <MmaKind Kind, u32 Formats, u32 Columns, u32 Bytes, u32 Stages,
+          u32 XStages>
 struct Matrix {
-  static constexpr MmaKind mma = MmaKind::Wgmma;
+  static constexpr MmaKind mma = Kind;
   static constexpr bool bulk = true, escapes = false;
   static constexpr bool partials = Columns == 8;
   static constexpr u32 formats = Formats, columns = Columns;

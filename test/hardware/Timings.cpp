@@ -322,54 +322,82 @@ void experts(Bench &b, const char *name, const std::vector<Job> &jobs,
   });
 }
 
-void products(Bench &b) {
-  constexpr WeightFormat E4 = WeightFormat::Fp8, Q4 = WeightFormat::Fp4,
-                         B16 = WeightFormat::Bf16, Wide = WeightFormat::Fp8Wide;
-  using Fp8 = Matrix<fp8, 8, 8448, 6, 3>;
-  using Fp8Twos = Matrix<fp8, 8, 16384, 4, 3>;
-  using Fp8Deep = Matrix<fp8, 8, 16384, 10, 3>; // one block on an SM
-  product<Fp8>(b, "wq_b FP8 32768x1024", {{E4, 32768, 1024}}, 1, 2);
-  product<Fp8>(b, "wq_b, one block an SM", {{E4, 32768, 1024}}, 1, 1);
-  product<Fp8Twos>(b, "wq_b, two tiles a stage", {{E4, 32768, 1024}}, 1, 2);
-  product<Fp8Deep>(b, "wq_b, 160 KiB rings, one block an SM",
-                   {{E4, 32768, 1024}}, 1, 1);
-  product<Fp8>(b, "wq_b and index wq_b", {{E4, 32768, 1024}, {E4, 8192, 1024}},
-               1, 2);
-  product<Fp8>(b, "wq_b, 8 tokens", {{E4, 32768, 1024}}, 8, 2);
-  product<Fp8>(b, "wo_a FP8 8192x4096, 8 groups", {{E4, 8192, 4096, 8}}, 1, 2);
-  product<Matrix<wide, 8, 16384, 3, 3>>(b, "wo_a by rows of BF16",
-                                        {{Wide, 8192, 4096, 8}}, 1, 2);
-  product<Fp8>(b, "wo_b FP8 4096x8192, 2 parts", {{E4, 4096, 8192, 1, 2}}, 1,
-               2);
-  product<Fp8Twos>(b, "wo_b, two tiles a stage", {{E4, 4096, 8192, 1, 2}}, 1,
-                   2);
-  product<Fp8>(b, "wo_b, 4 parts", {{E4, 4096, 8192, 1, 4}}, 1, 2);
-  product<Fp8>(b, "wq_a, wkv FP8 1024, 512 x 4096, 8 parts",
-               {{E4, 1024, 4096, 1, 8}, {E4, 512, 4096, 1, 8}}, 1, 2);
-  using Fp4 = Matrix<fp4, 8, 16896, 4, 3>;
-  using Fp4Twos = Matrix<fp4, 8, 8448, 8, 3>;
-  using Fp4Deep = Matrix<fp4, 8, 16896, 10, 3>;
+constexpr WeightFormat E4 = WeightFormat::Fp8, Q4 = WeightFormat::Fp4,
+                       B16 = WeightFormat::Bf16, Wide = WeightFormat::Fp8Wide;
+constexpr MmaKind F16 = MmaKind::F16, W = MmaKind::Wgmma;
+
+std::vector<Job> one(WeightFormat format, i64 rows, i64 k, u32 groups = 1,
+                     u32 split = 1) {
+  return {{format, rows, k, groups, split}};
+}
+
+/// A phase by FP16 and by FP8 products, and with other rings.
+template <MmaKind Kind> void fp8Products(Bench &b, const char *kind) {
+  using Usual = Matrix<Kind, fp8, 8, 8448, 6, 3>;
+  using Twos = Matrix<Kind, fp8, 8, 16384, 4, 3>;
+  using Deep = Matrix<Kind, fp8, 8, 16384, 10, 3>; // one block on an SM
+  using Small = Matrix<Kind, fp8, 8, 8448, 3, 3>;  // four blocks
+  printf("[ time ] FP8 weights by %s products\n", kind);
+  product<Usual>(b, "wq_b FP8 32768x1024", one(E4, 32768, 1024), 1, 2);
+  product<Usual>(b, "wq_b, one block an SM", one(E4, 32768, 1024), 1, 1);
+  product<Twos>(b, "wq_b, two tiles a stage", one(E4, 32768, 1024), 1, 2);
+  product<Deep>(b, "wq_b, 160 KiB rings, one block an SM", one(E4, 32768, 1024),
+                1, 1);
+  product<Small>(b, "wq_b, 24 KiB rings, four blocks an SM",
+                 one(E4, 32768, 1024), 1, 4);
+  product<Usual>(b, "wq_b and index wq_b",
+                 {{E4, 32768, 1024}, {E4, 8192, 1024}}, 1, 2);
+  product<Usual>(b, "wq_b, 8 tokens", one(E4, 32768, 1024), 8, 2);
+  product<Usual>(b, "wo_a FP8 8192x4096, 8 groups", one(E4, 8192, 4096, 8), 1,
+                 2);
+  product<Usual>(b, "wo_b FP8 4096x8192, 2 parts", one(E4, 4096, 8192, 1, 2), 1,
+                 2);
+  product<Twos>(b, "wo_b, two tiles a stage", one(E4, 4096, 8192, 1, 2), 1, 2);
+  product<Usual>(b, "wo_b, 4 parts", one(E4, 4096, 8192, 1, 4), 1, 2);
+  product<Usual>(b, "wq_a, wkv FP8 1024, 512 x 4096, 8 parts",
+                 {{E4, 1024, 4096, 1, 8}, {E4, 512, 4096, 1, 8}}, 1, 2);
+  experts<Usual>(b, "as experts w1, w3, in FP8",
+                 {{E4, 2048, 4096}, {E4, 2048, 4096}}, false, 2);
+  product<Matrix<Kind, fp8, 64, 8448, 6, 4>>(b, "wq_b, 512 tokens",
+                                             one(E4, 32768, 1024), 512, 1);
+}
+
+template <MmaKind Kind> void fp4Products(Bench &b, const char *kind) {
+  using Usual = Matrix<Kind, fp4, 8, 16896, 2, 3>; // three blocks on an SM fit
+  using Two = Matrix<Kind, fp4, 8, 16896, 4, 3>;   // two blocks
+  using Deep = Matrix<Kind, fp4, 8, 16896, 10, 3>; // one block
+  using Pairs = Matrix<Kind, fp4, 8, 8448, 3, 3>;  // four blocks
   std::vector<Job> up = {{Q4, 2048, 4096}, {Q4, 2048, 4096}};
-  experts<Fp4>(b, "experts w1, w3 FP4 6 x 2 x 2048x4096", up, false, 2);
-  experts<Fp4>(b, "experts w1, w3, one block an SM", up, false, 1);
-  experts<Fp4Twos>(b, "experts w1, w3, two tiles a stage", up, false, 2);
-  experts<Fp4Deep>(b, "experts w1, w3, 165 KiB rings, one block an SM", up,
-                   false, 1);
-  experts<Fp4>(b, "experts w2 FP4 6 x 4096x2048", {{Q4, 4096, 2048}}, true, 2);
-  experts<Fp4>(b, "experts w2, 2 parts", {{Q4, 4096, 2048, 1, 2}}, true, 2);
-  experts<Fp8>(b, "as w1, w3 in FP8", {{E4, 2048, 4096}, {E4, 2048, 4096}},
-               false, 2);
-  product<Fp4>(b, "FP4 32768x1024, weights early", {{Q4, 32768, 1024}}, 1, 2);
-  product<Matrix<bf16, 8, 16384, 3, 3>>(b, "head BF16 129280x4096",
-                                        {{B16, 129280, 4096}}, 1, 2);
-  product<Matrix<bf16, 8, 16384, 9, 3>>(b, "head, 144 KiB rings",
-                                        {{B16, 129280, 4096}}, 1, 1);
-  product<Matrix<fp8, 64, 8448, 6, 4>>(b, "wq_b FP8, 512 tokens",
-                                       {{E4, 32768, 1024}}, 512, 1);
-  product<Matrix<fp4, 64, 8448, 6, 4>>(b, "FP4 32768x1024, 512 tokens",
-                                       {{Q4, 32768, 1024}}, 512, 1);
-  product<Matrix<bf16, 32, 16384, 3, 3>>(b, "BF16 8192x4096, 512 tokens",
-                                         {{B16, 8192, 4096}}, 512, 1);
+  printf("[ time ] FP4 weights by %s products\n", kind);
+  experts<Usual>(b, "experts w1, w3 FP4 6 x 2 x 2048x4096", up, false, 4);
+  experts<Usual>(b, "experts w1, w3, three blocks an SM", up, false, 3);
+  experts<Two>(b, "experts w1, w3, 68 KiB rings, two blocks", up, false, 2);
+  experts<Two>(b, "experts w1, w3, 68 KiB rings, one block", up, false, 1);
+  experts<Pairs>(b, "experts w1, w3, 25 KiB rings by pairs, four", up, false,
+                 4);
+  experts<Deep>(b, "experts w1, w3, 169 KiB rings, one block", up, false, 1);
+  experts<Usual>(b, "experts w2 FP4 6 x 4096x2048", one(Q4, 4096, 2048), true,
+                 4);
+  experts<Usual>(b, "experts w2, 2 parts", one(Q4, 4096, 2048, 1, 2), true, 4);
+  product<Usual>(b, "FP4 32768x1024, weights early", one(Q4, 32768, 1024), 1,
+                 4);
+  product<Matrix<Kind, fp4, 64, 8448, 6, 4>>(b, "FP4 32768x1024, 512 tokens",
+                                             one(Q4, 32768, 1024), 512, 1);
+}
+
+void products(Bench &b) {
+  fp8Products<F16>(b, "FP16");
+  fp8Products<W>(b, "FP8");
+  fp4Products<F16>(b, "FP16");
+  fp4Products<W>(b, "FP8");
+  product<Matrix<F16, wide, 8, 16384, 3, 3>>(b, "wo_a FP8 by rows of BF16",
+                                             one(Wide, 8192, 4096, 8), 1, 2);
+  product<Matrix<F16, bf16, 8, 16384, 3, 3>>(b, "head BF16 129280x4096",
+                                             one(B16, 129280, 4096), 1, 2);
+  product<Matrix<F16, bf16, 8, 16384, 9, 3>>(b, "head, 144 KiB rings",
+                                             one(B16, 129280, 4096), 1, 1);
+  product<Matrix<F16, bf16, 32, 16384, 3, 3>>(b, "BF16 8192x4096, 512 tokens",
+                                              one(B16, 8192, 4096), 512, 1);
 }
 
 // ---- Attention --------------------------------------------------------------

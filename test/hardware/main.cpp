@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Tests of the phases on a GPU (docs/cuda-hardware.md):
+// Tests of the phases on a GPU (docs/cuda-hardware-tests.md):
 //
 //   dsv4-hardware list FILE.cu    under emulation, noting the kernels
 //   dsv4-hardware emulate         under emulation, as a check of the tests

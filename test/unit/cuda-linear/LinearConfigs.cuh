@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Configs of the matrix phases' tests, apart from the tests because the
-// device's compiler reads them too (docs/cuda-hardware.md).
+// device's compiler reads them too (docs/cuda-hardware-tests.md).
 
 #ifndef DSV4_TEST_UNIT_CUDA_LINEAR_LINEARCONFIGS_CUH
 #define DSV4_TEST_UNIT_CUDA_LINEAR_LINEARCONFIGS_CUH
@@ -31,6 +31,12 @@ struct TestConfig {
 using WgmmaFours = TestConfig<MmaKind::Wgmma, 8, true, true, 1>;
 struct WgmmaThrees : WgmmaFours {
   static constexpr u32 stageBytes = 13000;
+};
+
+/// With FP8 weights that meet rows of BF16.
+template <u32 Columns, bool Partials>
+struct WideConfig : TestConfig<MmaKind::F16, Columns, Partials> {
+  static constexpr u32 formats = 15;
 };
 
 template <u32 Rows> struct ReduceConfig {

@@ -45,7 +45,7 @@ template <class C> Run run(const Products &phase, Ran how) {
     const HostJob &host = phase.jobs[i];
     MatrixJob &job = params.jobs[i] = deviceJob(host);
     job.w = emu.input("w", mustPack(host.matrix));
-    job.x = job.format == WeightFormat::Bf16 ? plain.data : codes.data;
+    job.x = readsBf16(job.format) ? plain.data : codes.data;
     size_t count = size_t(how.tokens) * job.rows;
     job.y = emu.scratch<u8>("y", count * (host.floatOut ? 4 : 2));
     job.partials = emu.scratch<float>("partials", count * host.split);
@@ -70,7 +70,7 @@ template <class C>
 void expectR1(const Products &phase, const Run &run, u32 tokens) {
   for (size_t j = 0; j < phase.jobs.size(); ++j) {
     const HostJob &host = phase.jobs[j];
-    bool bf16 = host.matrix.layout.format() == TileFormat::Bf16;
+    bool bf16 = host.wide || host.matrix.layout.format() == TileFormat::Bf16;
     i64 n = host.matrix.layout.rows(), k = host.matrix.layout.k();
     Tally tally("job " + std::to_string(j));
     for (u32 t = 0; t < tokens; ++t) {
@@ -171,6 +171,32 @@ TYPED_TEST(CudaLinear, Groups) {
     Run got = run<TypeParam>(phase, {5, 3});
     ASSERT_TRUE(got.result.ok()) << got.result.text();
     expectR1<TypeParam>(phase, got, 3);
+  }
+}
+
+/// wo_a again: rows that no block of E4M3 could hold, for decode and prefill.
+TEST(CudaLinearWide, IsR1AndTheSameInEveryTile) {
+  HostJob job{randomMatrix(TileFormat::Fp8, 256, 256, 110, 120, 21), 4, 2};
+  job.wide = true;
+  HostJob other{randomMatrix(TileFormat::Fp8, 130, 1024, 110, 120, 22), 1, 3};
+  Products phase{{job, other},
+                 makeActivations(21, 1024, true, 23),
+                 makeActivations(21, 1024, false, 24)};
+  using Decode = WideConfig<8, true>;
+  auto whole = run<WideConfig<32, false>>(phase, {3, 21});
+  auto eight = run<Decode>(phase, {4, 8, 9});
+  auto one = run<Decode>(phase, {5, 1, 12});
+  for (auto *r : {&whole, &eight, &one})
+    ASSERT_TRUE(r->result.ok()) << r->result.text();
+  expectR1<Decode>(phase, whole, 21);
+  for (size_t j = 0; j < 2; ++j) {
+    size_t n = one.y[j].size();
+    auto row = [&](const auto &r, size_t at) {
+      return std::vector<float>(r.y[j].begin() + i64(at * n),
+                                r.y[j].begin() + i64((at + 1) * n));
+    };
+    EXPECT_SAME(row(whole, 12), one.y[j]) << "job " << j;
+    EXPECT_SAME(row(eight, 3), one.y[j]) << "job " << j;
   }
 }
 

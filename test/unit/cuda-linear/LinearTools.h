@@ -94,16 +94,18 @@ struct HostJob {
   Matrix matrix;
   u32 xGroups = 1, split = 1;
   bool floatOut = true;
+  bool wide = false; // FP8 weights meet rows of BF16
 };
 
 inline MatrixJob deviceJob(const HostJob &host) {
   const MatrixLayout &layout = host.matrix.layout;
   MatrixJob job{};
-  job.format = WeightFormat(int(layout.format()));
+  job.format =
+      host.wide ? WeightFormat::Fp8Wide : WeightFormat(int(layout.format()));
   job.rows = u32(layout.rows());
   job.blocks = u32(layout.tilesPerStrip());
   job.xGroups = host.xGroups;
-  bool bf16 = job.format == WeightFormat::Bf16;
+  bool bf16 = readsBf16(job.format);
   job.xBytes = bf16 ? u32(layout.k()) * 2 : job.blocks * ActivationBytes;
   job.xRowBytes = job.xBytes * host.xGroups;
   job.split = host.split;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Where tests of phases run: under emulation, or, compiled into the hardware
-// tests, on a GPU (docs/cuda-hardware.md). A test says what to run as
+// tests, on a GPU (docs/cuda-hardware-tests.md). A test says what to run as
 //
 //   Emu.launch("route", Grid, {64}, 0, DSV4_PHASE(P, route, Config));
 //

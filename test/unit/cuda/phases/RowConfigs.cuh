@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Configs of the row phases' tests, apart from the tests because the device's
-// compiler reads them too (docs/cuda-hardware.md).
+// compiler reads them too (docs/cuda-hardware-tests.md).
 
 #ifndef DSV4_TEST_UNIT_CUDA_PHASES_ROWCONFIGS_CUH
 #define DSV4_TEST_UNIT_CUDA_PHASES_ROWCONFIGS_CUH

@@ -23,6 +23,10 @@ public:
       return llvm::createStringError(
           "--device-memory and --expert-usage place weights of a GPU; " +
           targetName + " has none");
+    if (!O.dotOrder.empty())
+      setDotOrder(Target, O.dotOrder == "split" ? num::DotOrder::Split
+                                                : num::DotOrder::Chain);
+    OrderSource = O.dotOrder.empty() ? "target" : "flag";
     for (const std::string &Config : O.configs)
       if (Error E = setTuning(Flags, Config))
         return E;
@@ -36,7 +40,11 @@ public:
   }
 
   std::vector<ConfigLine> configs() const override {
-    return configLines(Target, Flags, Profile);
+    std::vector<ConfigLine> Lines = configLines(Target, Flags, Profile);
+    bool IsSplit = Target.order == num::DotOrder::Split;
+    Lines.insert(Lines.begin(),
+                 {"dot_order", IsSplit ? "split" : "chain", OrderSource});
+    return Lines;
   }
 
   void prepare(PipelineOptions &) const override {}
@@ -52,6 +60,7 @@ public:
 private:
   TargetDesc Target;
   Tuning Flags, Profile;
+  std::string OrderSource;
 };
 
 } // namespace

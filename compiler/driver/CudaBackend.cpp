@@ -38,6 +38,9 @@ public:
       return llvm::createStringError(
           "--profile chooses tiles of CPU kernels; " + targetName +
           " has none of them");
+    if (!O.dotOrder.empty())
+      return llvm::createStringError(
+          "--dot-order is of CPU kernels; a GPU's tensor cores have their own");
     for (StringRef Config : O.configs)
       if (Error E = setConfig(Config))
         return E;

@@ -25,6 +25,7 @@ struct CompileOptions {
   std::string target = "native";
   std::string profile;              // TOML file, empty: heuristics alone
   std::vector<std::string> configs; // KEY=VALUE, before the profile
+  std::string dotOrder;             // chain or split, empty: the target's
   std::string compileTo = "link";   // phase name, inclusive
   std::string compileFrom;          // phase whose dump is the input, or empty
   std::string ir;                   // that dump; default in dumpPhasesTo

@@ -272,6 +272,8 @@ llvm::Error Tables::emit(llvm::ArrayRef<std::string> functions,
               i64(int64_t(products.size())),
               array("state_reads", stateReads, sizeof(dsv4_state_read)),
               i64(int64_t(stateReads.size())),
+              i32(int32_t(facts.target.order)),
+              i32(0),
               cuda ? cuda : null()});
   checkSize(root, sizeof(dsv4_program), "program");
   if (!problem.empty())

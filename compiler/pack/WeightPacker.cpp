@@ -102,12 +102,25 @@ static std::pair<int64_t, int64_t> sourceBytes(qfmt::WeightType type) {
   }
 }
 
+/// Scales that kernels may multiply into weights or sums, whichever suits them,
+/// for the same bits (docs/numerics.md): exponents at most so large.
+static constexpr int MostExponent = 60;
+
 /// What is not a number has no place in a weight.
 static Error checkNumbers(const Matrix &m, Format format) {
   if (llvm::is_contained(m.scales, 255))
     return llvm::createStringError(
         "tensor " + m.scaleName +
         ": scale 255 (NaN) found; the checkpoint is damaged");
+  const uint8_t *far = llvm::find_if(m.scales, [](uint8_t s) {
+    return std::abs(int(s) - 127) > MostExponent;
+  });
+  if (far != m.scales.end())
+    return llvm::createStringError(
+        "tensor " + m.scaleName + ": expected scales from 2^-" +
+        llvm::Twine(MostExponent) + " to 2^" + llvm::Twine(MostExponent) +
+        ", found 2^" + llvm::Twine(int(*far) - 127) + " (code " +
+        llvm::Twine(int(*far)) + "); the checkpoint is damaged");
   if (format != Format::FP8)
     return Error::success();
   if (llvm::any_of(m.data, [](uint8_t b) { return (b & 127) == 127; }))

@@ -11,6 +11,7 @@
 
 #include "compiler/import/Checkpoint.h"
 #include "dialects/dsv4/IR/Dsv4.h"
+#include "runtime/numerics/dot.h"
 #include "llvm/ADT/DenseMap.h"
 
 #include <functional>
@@ -67,6 +68,8 @@ public:
   llvm::Expected<Value> run(llvm::ArrayRef<int32_t> Tokens);
 
   void observe(Observer O) { Observe = std::move(O); }
+  /// Of sums in linears; Chain unless set.
+  void setDotOrder(num::DotOrder To) { Order = To; }
 
 private:
   friend class OpRunner;
@@ -77,6 +80,7 @@ private:
   graph::ModelOp Model;
   const Checkpoint &Source;
   Observer Observe;
+  num::DotOrder Order = num::DotOrder::Chain;
   std::map<std::string, Weight> Weights;
   std::map<std::string, State> States;
   int64_t Length = 0;

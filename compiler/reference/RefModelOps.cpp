@@ -11,26 +11,38 @@ namespace dsv4::reference {
 /// The dot product once more for CPUs with FMA: the same bits, without a call
 /// per multiply-add.
 #if defined(__x86_64__) && defined(__clang__)
+template <num::DotOrder Order>
 __attribute__((target("fma"))) static float
 dotFma(const float *X, const float *W, const float *S, int64_t N) {
+  constexpr bool IsSplit = Order == num::DotOrder::Split;
   float Total = 0;
   for (int64_t Group = 0; Group < N; Group += 32) {
-    float Chain = 0;
+    float Even = 0, Odd = 0;
     for (int64_t I = Group; I < Group + 32; I += 2) {
-      Chain = __builtin_fmaf(X[I + 1], W[I + 1], Chain);
-      Chain = __builtin_fmaf(X[I], W[I], Chain);
+      float &OddChain = IsSplit ? Odd : Even;
+      OddChain = __builtin_fmaf(X[I + 1], W[I + 1], OddChain);
+      Even = __builtin_fmaf(X[I], W[I], Even);
     }
+    float Chain = IsSplit ? Even + Odd : Even;
     Total = __builtin_fmaf(Chain, S ? S[Group / 32] : 1.0f, Total);
   }
   return Total;
 }
 
-static float dot(const float *X, const float *W, const float *S, int64_t N) {
+static float dotProduct(const float *X, const float *W, const float *S,
+                        int64_t N, num::DotOrder Order) {
   static const bool HasFma = __builtin_cpu_supports("fma");
-  return HasFma ? dotFma(X, W, S, N) : num::dot(X, W, S, N);
+  if (!HasFma)
+    return num::dot(X, W, S, N, Order);
+  return Order == num::DotOrder::Split
+             ? dotFma<num::DotOrder::Split>(X, W, S, N)
+             : dotFma<num::DotOrder::Chain>(X, W, S, N);
 }
 #else
-using num::dot;
+static float dotProduct(const float *X, const float *W, const float *S,
+                        int64_t N, num::DotOrder Order) {
+  return num::dot(X, W, S, N, Order);
+}
 #endif
 
 Value OpRunner::embed(graph::EmbedOp Op) {
@@ -74,7 +86,7 @@ Value OpRunner::linear(const Value &X, mlir::Value W, mlir::Type Type) {
   bool Rounded = Tensor.getElementType().isBF16();
   parallelFor(M.N, [&](int64_t N) {
     for (int64_t T = 0; T < X.rows(); ++T) {
-      float Sum = dot(X.row(T), M.row(N), M.scales(N), M.K);
+      float Sum = dotProduct(X.row(T), M.row(N), M.scales(N), M.K, In.Order);
       Y.row(T)[N] = Rounded ? num::roundBf16(Sum) : Sum;
     }
   });
@@ -88,8 +100,8 @@ Value OpRunner::groupedLinear(graph::GroupedLinearOp Op) {
   int64_t PerGroup = M.N / int64_t(Op.getGroups());
   parallelFor(M.N, [&](int64_t N) {
     for (int64_t T = 0; T < X.rows(); ++T)
-      Y.row(T)[N] = num::roundBf16(
-          dot(X.row(T) + N / PerGroup * M.K, M.row(N), M.scales(N), M.K));
+      Y.row(T)[N] = num::roundBf16(dotProduct(
+          X.row(T) + N / PerGroup * M.K, M.row(N), M.scales(N), M.K, In.Order));
   });
   return Y;
 }
@@ -106,7 +118,8 @@ Value OpRunner::expertLinear(const Value &X, const Value &Ids, mlir::Value W) {
     const float *Row =
         X.Shape.size() == 3 ? X.F.data() + Slot * M.K : X.row(Slot / K);
     for (int64_t I = 0; I < N; ++I)
-      Y.F[Slot * N + I] = num::roundBf16(dot(Row, M.row(I), M.scales(I), M.K));
+      Y.F[Slot * N + I] =
+          num::roundBf16(dotProduct(Row, M.row(I), M.scales(I), M.K, In.Order));
   });
   return Y;
 }

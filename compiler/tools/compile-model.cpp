@@ -77,6 +77,11 @@ void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
                  "overlap=0")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  app.add_option("--dot-order", o.dotOrder,
+                 "order of sums in linears: split for CPUs with AMX (their "
+                 "default; several times faster prefill), chain for all "
+                 "others; each gives its own last bits, the same on every CPU")
+      ->check(CLI::IsMember({"chain", "split"}));
   app.add_option(
          "--weights",
          [&o](const CLI::results_t &v) {

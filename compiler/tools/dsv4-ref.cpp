@@ -31,6 +31,7 @@ constexpr int64_t MaxTokens = int64_t(1) << 20;
 struct Options {
   std::string Checkpoint, Tokens, Logits, Trace, Force, Passes;
   int64_t Chunk = 0, Decode = 0;
+  num::DotOrder Order = num::DotOrder::Chain;
   bool Json = false, Fused = false;
 };
 
@@ -207,6 +208,7 @@ Error runModel(const Options &O) {
   Recorder Record(O);
   if (Error E = Record.openForce())
     return E;
+  Run.setDotOrder(O.Order);
   Run.observe([&](llvm::StringRef Name, Value &V) { Record.observe(Name, V); });
   std::vector<float> Rows;
   Value Logits;
@@ -258,6 +260,11 @@ int main(int argc, char **argv) {
       ->check(CLI::Range(int64_t(1), MaxTokens));
   App.add_option("--decode", O.Decode, "then continue greedily, print the ids")
       ->check(CLI::Range(int64_t(0), MaxTokens));
+  App.add_option("--dot-order", O.Order,
+                 "order of sums in linears: chain, or split, as executables "
+                 "for CPUs with AMX have it")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, num::DotOrder>{
+          {"chain", num::DotOrder::Chain}, {"split", num::DotOrder::Split}}));
   CLI::Option *Passes = App.add_option(
       "--passes", O.Passes, "pass pipeline to run on the graph first");
   App.add_flag("--fused", O.Fused, "run the phases verify and fuse first")

@@ -54,7 +54,8 @@ std::vector<Question> openQuestions(const TargetDesc &target,
   Tuning heuristic = heuristicTuning(target);
   std::vector<Question> out;
   TileCase many = {cpu::TileFormat::Fp4, Inner, ManyRows, 0};
-  if (known.dot == DotForm::Auto && target.level == IsaLevel::Avx512Bf16)
+  if (known.dot == DotForm::Auto && target.level >= IsaLevel::Avx512Bf16 &&
+      target.order == num::DotOrder::Chain)
     out.push_back(ask("dot", known,
                       heuristic.dot == DotForm::Bf16 ? "bf16" : "f32",
                       {"bf16", "f32"}, {streamOf(cpu::TileFormat::Fp4), many}));

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define DSV4_ABI_VERSION 2u
+#define DSV4_ABI_VERSION 3u
 #define DSV4_PROGRAM_MAGIC 0x3470727634767364ull // "dsv4vrp4"
 #define DSV4_CONTEXT_BLOCK 128
 
@@ -116,6 +116,7 @@ enum dsv4_cpu_feature {
   DSV4_CPU_AVX512BF16 = 1u << 6,
   DSV4_CPU_AVX512VBMI = 1u << 7,
   DSV4_CPU_AVX512VNNI = 1u << 8,
+  DSV4_CPU_AMX_BF16 = 1u << 9, // and its tile registers
 };
 
 typedef struct dsv4_blob {
@@ -202,6 +203,8 @@ typedef struct dsv4_program {
   int64_t num_products;
   const dsv4_state_read *state_reads;
   int64_t num_state_reads;
+  int32_t dot_order; // of sums in products: num::DotOrder (numerics/dot.h)
+  int32_t reserved;
   /// For a GPU: its half of the program (cuda_program.h); null for a CPU.
   /// Phases then have no kernel, and say what the model does.
   const struct dsv4_cuda_program *cuda;

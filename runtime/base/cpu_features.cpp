@@ -6,6 +6,7 @@
 #include "runtime/base/cpu_features.h"
 
 #include "runtime/abi/program.h"
+#include "runtime/numerics/tile_registers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,8 @@ uint32_t cpuFeatures() {
   add(zmm && (b >> 31 & 1), DSV4_CPU_AVX512VL);
   add(zmm && (c >> 1 & 1), DSV4_CPU_AVX512VBMI);
   add(zmm && (c >> 11 & 1), DSV4_CPU_AVX512VNNI);
+  bool tiles = (state >> 17 & 3) == 3 && (d >> 24 & 1);
+  add(tiles && (d >> 22 & 1) && num::requestTileRegisters(), DSV4_CPU_AMX_BF16);
   if (__get_cpuid_count(7, 1, &a, &b, &c, &d))
     add(zmm && (a >> 5 & 1), DSV4_CPU_AVX512BF16);
   return found;
@@ -82,6 +85,7 @@ static const struct {
     {DSV4_CPU_AVX512BF16, "avx512bf16"},
     {DSV4_CPU_AVX512VBMI, "avx512vbmi"},
     {DSV4_CPU_AVX512VNNI, "avx512vnni"},
+    {DSV4_CPU_AMX_BF16, "amx_bf16"},
 };
 
 /// Whether `name` is an item of a comma-separated list.

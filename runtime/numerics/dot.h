@@ -10,21 +10,34 @@
 
 namespace dsv4::num {
 
-/// sum x[k] * w[k] * scale[k / 32] over n values, n a multiple of 32: per group
-/// of 32 a chain of fused multiply-adds from zero, the odd element of each pair
-/// first; then total = fma(chain, scale, total) (R1). w holds element values
-/// without their scales; scales may be null for 1.
-inline float dot(const float *x, const float *w, const float *scales,
-                 int64_t n) {
-  float total = 0;
-  for (int64_t group = 0; group < n; group += 32) {
-    float chain = 0;
-    for (int64_t i = group; i < group + 32; i += 2) {
-      chain = fma(x[i + 1], w[i + 1], chain);
-      chain = fma(x[i], w[i], chain);
-    }
-    total = fma(chain, scales ? scales[group / 32] : 1.0f, total);
+/// The order of the sum inside a group of 32 (R1), as an executable's linears
+/// have it.
+enum class DotOrder : int32_t {
+  Chain, // one chain, the odd element of each pair before the even one
+  Split, // a chain of the even elements plus one of the odd ones, which is how
+         // AMX sums
+};
+
+/// A group's sum of products, by fused multiply-adds from zero (R1).
+inline float dotGroup(const float *x, const float *w, DotOrder order) {
+  float even = 0, odd = 0;
+  for (int64_t i = 0; i < 32; i += 2) {
+    float &oddChain = order == DotOrder::Split ? odd : even;
+    oddChain = fma(x[i + 1], w[i + 1], oddChain);
+    even = fma(x[i], w[i], even);
   }
+  return order == DotOrder::Split ? even + odd : even;
+}
+
+/// sum x[k] * w[k] * scale[k / 32] over n values, n a multiple of 32: groups of
+/// 32 ascending, total = fma(group's sum, scale, total) (R1). w holds element
+/// values without their scales; scales may be null for 1.
+inline float dot(const float *x, const float *w, const float *scales, int64_t n,
+                 DotOrder order = DotOrder::Chain) {
+  float total = 0;
+  for (int64_t group = 0; group < n; group += 32)
+    total = fma(dotGroup(x + group, w + group, order),
+                scales ? scales[group / 32] : 1.0f, total);
   return total;
 }
 

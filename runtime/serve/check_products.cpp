@@ -31,6 +31,7 @@ struct Operands {
   uint8_t *x, *y;
   const uint8_t *w;
   int32_t *lists; // null without experts
+  num::DotOrder order;
 };
 
 /// Row of x and y that input row i uses: with experts every token's first slot.
@@ -72,7 +73,7 @@ bool equalsScalar(const dsv4_product &p, const Operands &o, int64_t rows,
         group * p.columns;
     for (int64_t k = 0; k < p.columns; ++k)
       inputs[k] = num::bf16ToFloat(x[k]);
-    float expected = num::dot(inputs, values, scales, p.columns);
+    float expected = num::dot(inputs, values, scales, p.columns, o.order);
     const uint8_t *y = o.y + slotOf(p, i) * p.y_row_bytes;
     uint32_t found = p.y_is_f32 ? reinterpret_cast<const uint32_t *>(y)[n]
                                 : reinterpret_cast<const uint16_t *>(y)[n];
@@ -113,7 +114,8 @@ bool checkProduct(Engine &engine, const dsv4_product &p, RandomBf16 &random) {
                 static_cast<uint8_t *>(phases.operand(p.y)),
                 static_cast<const uint8_t *>(phases.operand(p.w)),
                 p.lists < 0 ? nullptr
-                            : static_cast<int32_t *>(phases.operand(p.lists))};
+                            : static_cast<int32_t *>(phases.operand(p.lists)),
+                num::DotOrder(engine.program().dot_order)};
   int64_t rows = MaxRows;
   for (int64_t most : {engine.maxStepTokens(), engine.maxOutputs()})
     rows = rows < most ? rows : most;

@@ -7,6 +7,7 @@
 #include "targets/common/TargetDesc.h"
 
 #include "runtime/abi/program.h"
+#include "runtime/numerics/tile_registers.h"
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringMap.h"
@@ -34,11 +35,11 @@ static constexpr KnownTarget Known[] = {
     {"cooperlake", X86, IsaLevel::Avx512, "cooperlake", "Intel Cooper Lake"},
     {"icelake-server", X86, IsaLevel::Avx512, "icelake-server",
      "Intel Ice Lake server"},
-    {"sapphirerapids", X86, IsaLevel::Avx512Bf16, "sapphirerapids",
+    {"sapphirerapids", X86, IsaLevel::Amx, "sapphirerapids",
      "Intel Sapphire Rapids"},
-    {"emeraldrapids", X86, IsaLevel::Avx512Bf16, "emeraldrapids",
+    {"emeraldrapids", X86, IsaLevel::Amx, "emeraldrapids",
      "Intel Emerald Rapids"},
-    {"graniterapids", X86, IsaLevel::Avx512Bf16, "graniterapids",
+    {"graniterapids", X86, IsaLevel::Amx, "graniterapids",
      "Intel Granite Rapids"},
     {"znver1", X86, IsaLevel::Avx2, "znver1", "AMD Zen"},
     {"znver2", X86, IsaLevel::Avx2, "znver2", "AMD Zen 2"},
@@ -63,6 +64,8 @@ StringRef levelName(IsaLevel level) {
     return "avx512";
   case IsaLevel::Avx512Bf16:
     return "avx512bf16";
+  case IsaLevel::Amx:
+    return "amx";
   }
   return "";
 }
@@ -92,6 +95,12 @@ static void setLevel(TargetDesc &target, IsaLevel level, bool isX86) {
     target.cpuFeatures = avx512 | DSV4_CPU_AVX512BF16 | DSV4_CPU_AVX512VBMI |
                          DSV4_CPU_AVX512VNNI;
     return;
+  case IsaLevel::Amx:
+    setLevel(target, IsaLevel::Avx512Bf16, isX86);
+    target.level = level;
+    target.features += ",+amx-tile,+amx-bf16";
+    target.cpuFeatures |= DSV4_CPU_AMX_BF16;
+    return;
   }
 }
 
@@ -107,7 +116,15 @@ static TargetDesc describe(StringRef name, StringRef arch, IsaLevel level,
   bool isFast = tune.starts_with("znver");
   target.dot =
       level == IsaLevel::Avx512Bf16 && isFast ? DotForm::Bf16 : DotForm::F32;
+  target.order =
+      level == IsaLevel::Amx ? num::DotOrder::Split : num::DotOrder::Chain;
   return target;
+}
+
+void setDotOrder(TargetDesc &target, num::DotOrder order) {
+  target.order = order;
+  if (order == num::DotOrder::Chain && target.level == IsaLevel::Amx)
+    setLevel(target, IsaLevel::Avx512Bf16, /*isX86=*/true);
 }
 
 IsaLevel nativeLevel() {
@@ -122,8 +139,11 @@ IsaLevel nativeLevel() {
     return IsaLevel::Portable;
   if (!has({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}))
     return IsaLevel::Avx2;
-  return has({"avx512bf16", "avx512vbmi", "avx512vnni"}) ? IsaLevel::Avx512Bf16
-                                                         : IsaLevel::Avx512;
+  if (!has({"avx512bf16", "avx512vbmi", "avx512vnni"}))
+    return IsaLevel::Avx512;
+  static const bool hasTiles =
+      has({"amx-tile", "amx-bf16"}) && num::requestTileRegisters();
+  return hasTiles ? IsaLevel::Amx : IsaLevel::Avx512Bf16;
 }
 
 llvm::Expected<TargetDesc> nativeTarget() {

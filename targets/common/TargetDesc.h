@@ -9,6 +9,8 @@
 #ifndef DSV4_TARGETS_COMMON_TARGETDESC_H
 #define DSV4_TARGETS_COMMON_TARGETDESC_H
 
+#include "runtime/numerics/dot.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -24,6 +26,7 @@ enum class IsaLevel {
   Avx2,       // AVX2, FMA, F16C (x86-64-v3)
   Avx512,     // F, BW, CD, DQ, VL (x86-64-v4)
   Avx512Bf16, // the same with BF16, VBMI and VNNI
+  Amx,        // the same with tile registers and their BF16 products
 };
 
 /// What dot products are made of where a CPU has a BF16 dot instruction; both
@@ -52,23 +55,28 @@ struct TargetDesc {
   std::string tune;     // LLVM's tune-cpu
   IsaLevel level;       // instructions of the dot products
   DotForm dot;          // the faster form here; F32 without the instruction
+  num::DotOrder order;  // of sums in linears: Split where there is AMX
   uint32_t cpuFeatures; // mask of dsv4_cpu_feature, checked at start
 };
 
 /// Every machine that `--target` knows, in the order of the table.
 llvm::ArrayRef<KnownTarget> knownTargets();
 
-/// "portable", "avx2", "avx512", "avx512bf16".
+/// "portable", "avx2", "avx512", "avx512bf16", "amx".
 llvm::StringRef levelName(IsaLevel level);
 
 /// `spec` is "native" (or "cpu:native") or "cpu:NAME". An unknown name is an
 /// error that lists the names nearest to it.
 llvm::Expected<TargetDesc> findTarget(llvm::StringRef spec);
 
+/// Chooses the order of sums against the target's own: without Split no AMX.
+void setDotOrder(TargetDesc &target, num::DotOrder order);
+
 /// This machine; an error on architectures without a code generator.
 llvm::Expected<TargetDesc> nativeTarget();
 
-/// The highest level that this machine can run.
+/// The highest level that this machine can run, and that Linux lets this
+/// process run: asks for tile registers where there are some.
 IsaLevel nativeLevel();
 
 } // namespace dsv4

@@ -13,7 +13,7 @@ namespace dsv4 {
 
 Tuning heuristicTuning(const TargetDesc &target) {
   Tuning out;
-  out.dot = target.dot;
+  out.dot = target.order == num::DotOrder::Split ? DotForm::F32 : target.dot;
   // Chains of so many rows x two tiles hide the latency of the dot product and
   // stay in registers beside weights and inputs: 32 of 16 lanes with AVX-512,
   // 16 of 8 or 4 lanes below. With BF16 dots the totals of six stay there too.
@@ -80,7 +80,8 @@ llvm::Error setTuning(Tuning &tuning, StringRef keyAndValue) {
 }
 
 Tuning legalTuning(const TargetDesc &target, Tuning tuning) {
-  if (target.level != IsaLevel::Avx512Bf16)
+  if (target.level < IsaLevel::Avx512Bf16 ||
+      target.order == num::DotOrder::Split) // the instruction has one chain
     tuning.dot = DotForm::Auto;
   if (target.level < IsaLevel::Avx512) // registers for one tile alone
     tuning.streamTiles = 0;

@@ -20,8 +20,9 @@ namespace dsv4::cpu {
 KernelBuilder::KernelBuilder(ModuleOp Module, const TargetDesc &Target,
                              const dsv4::Tuning &Tuning)
     : Module(Module), B(Module.getContext()), Loc(Module.getLoc()),
-      Level(Target.level), Choices(mergeTuning(legalTuning(Target, Tuning),
-                                               heuristicTuning(Target))) {}
+      Level(Target.level), Order(Target.order),
+      Choices(
+          mergeTuning(legalTuning(Target, Tuning), heuristicTuning(Target))) {}
 
 int64_t KernelBuilder::prefetchBytes(TileFormat Format) const {
   return std::max<int64_t>(Choices.prefetchBytes[int(Format)], 0);
@@ -195,6 +196,11 @@ Val KernelBuilder::constantF64(ArrayRef<double> C) {
   return constantArray(DenseElementsAttr::get(T, C));
 }
 
+Val KernelBuilder::constantI32(ArrayRef<int32_t> C) {
+  auto T = RankedTensorType::get({int64_t(C.size())}, i32());
+  return constantArray(DenseElementsAttr::get(T, C));
+}
+
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
@@ -264,12 +270,20 @@ Val KernelBuilder::keepLanes(uint32_t Bits, Val Then) {
   return select(Mask, Then, constant(Then.type(), int64_t(0)));
 }
 
-Val KernelBuilder::intrinsic(StringRef Name, Type Result, ArrayRef<Val> Args) {
+static SmallVector<Value> valuesOf(ArrayRef<Val> Args) {
   SmallVector<Value> Values;
   for (Val Arg : Args)
     Values.push_back(Arg.value());
-  return wrap(LLVM::CallIntrinsicOp::create(B, Loc, Result,
-                                            B.getStringAttr(Name), Values)
+  return Values;
+}
+
+void KernelBuilder::perform(StringRef Name, ArrayRef<Val> Args) {
+  LLVM::CallIntrinsicOp::create(B, Loc, B.getStringAttr(Name), valuesOf(Args));
+}
+
+Val KernelBuilder::intrinsic(StringRef Name, Type Result, ArrayRef<Val> Args) {
+  return wrap(LLVM::CallIntrinsicOp::create(
+                  B, Loc, Result, B.getStringAttr(Name), valuesOf(Args))
                   .getResults());
 }
 

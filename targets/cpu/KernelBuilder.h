@@ -144,8 +144,19 @@ public:
   Isa isa() const { return Level; }
   /// What dot products are made of: Bf16 or F32.
   DotForm dotForm() const { return Choices.dot; }
+  /// Order of sums in linears (numerics R1).
+  num::DotOrder dotOrder() const { return Order; }
+  /// Whether many rows meet the tile registers of AMX.
+  bool hasMatrixUnit() const { return Level >= Isa::Amx; }
+  /// Another form of pairs while the result lives.
+  [[nodiscard]] llvm::SaveAndRestore<DotForm> useForm(DotForm Form) {
+    return {Choices.dot, Form};
+  }
   /// Input rows of the micro-kernel for many rows.
-  int64_t microRows() const { return Choices.microRows; }
+  int64_t microRows() const {
+    return Order == num::DotOrder::Split ? (Choices.microRows + 1) / 2
+                                         : Choices.microRows;
+  }
   /// Tiles that one or two input rows meet together: 1, 2 or 4.
   int64_t streamTiles() const { return Choices.streamTiles; }
   /// Distance of prefetches ahead of a streamed tile's loads, in bytes; 0:
@@ -216,6 +227,7 @@ public:
   /// Address of a constant array inside the object.
   Val constantF32(llvm::ArrayRef<float> C);
   Val constantF64(llvm::ArrayRef<double> C);
+  Val constantI32(llvm::ArrayRef<int32_t> C);
 
   // -- Memory. Align in bytes; 0: that of one element -----------------------
   Val load(mlir::Type T, Val Ptr, unsigned Align = 0);
@@ -318,6 +330,9 @@ public:
   Val intrinsic(llvm::StringRef Name, mlir::Type Result,
                 llvm::ArrayRef<Val> Args);
 
+  /// The same without a result.
+  void perform(llvm::StringRef Name, llvm::ArrayRef<Val> Args);
+
   /// `Then` in the lanes of the pattern `Bits` (lane I: bit I), else zero; as
   /// one masked instruction with the one that makes `Then`, where there is one.
   Val keepLanes(uint32_t Bits, Val Then);
@@ -333,6 +348,7 @@ private:
   mlir::OpBuilder B;
   mlir::Location Loc;
   Isa Level;
+  num::DotOrder Order;
   Tuning Choices;  // all made
   MemoryRole Role; // of the accesses that are being written
   Vals Params, Operands;

@@ -214,7 +214,7 @@ SmallVector<Val, 4> fp8InOrder(KernelBuilder &K, Val Ptr) {
 }
 
 static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {
-  if (K.isa() == IsaLevel::Avx512Bf16)
+  if (K.isa() >= IsaLevel::Avx512Bf16)
     return fp8PairsVbmi(K, Ptr);
   Type Words = K.vec(32, K.i16());
   Val Codes = K.load(Words, Ptr, LineBytes);

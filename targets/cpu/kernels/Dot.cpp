@@ -50,6 +50,28 @@ Val dotPair(KernelBuilder &K, Val Chain, const Pair &A, const Pair &B) {
   return fma(A.even, B.even, fma(A.odd, B.odd, Chain));
 }
 
+int64_t chainVectors(KernelBuilder &K) {
+  return K.dotOrder() == num::DotOrder::Split ? 2 : 1;
+}
+
+void addPair(KernelBuilder &K, Val *Chain, const Pair &A, const Pair &B) {
+  if (chainVectors(K) == 1) {
+    Chain[0] = dotPair(K, Chain[0], A, B);
+    return;
+  }
+  Chain[0] = fma(A.even, B.even, Chain[0]);
+  Chain[1] = fma(A.odd, B.odd, Chain[1]);
+}
+
+Vals chainSums(KernelBuilder &K, ArrayRef<Val> Chains) {
+  if (chainVectors(K) == 1)
+    return Vals(Chains.begin(), Chains.end());
+  Vals Sums;
+  for (size_t I = 0; I < Chains.size(); I += 2)
+    Sums.push_back(Chains[I] + Chains[I + 1]);
+  return Sums;
+}
+
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
@@ -129,7 +151,8 @@ private:
   Vals groups(Val I, int64_t Size, Val G, int64_t Count, ArrayRef<Val> Totals) {
     int64_t Rows = X.size(), PerLine = pairsPerLine(Layout.format);
     Val First = (I * BlockK + G * GroupK) * inputBytes(Form);
-    Vals Chains(Tiles * Count * Rows, K.vf(0));
+    int64_t Vectors = chainVectors(K);
+    Vals Chains(Tiles * Count * Rows * Vectors, K.vf(0));
     for (int64_t L = 0; L < GroupK / 2 / PerLine; ++L)
       for (int64_t N = 0; N < Tiles * Count; ++N) {
         int64_t Bytes = lineBytes(Layout.format, GroupK);
@@ -140,11 +163,10 @@ private:
             int64_t At = N % Count * GroupK + (L * PerLine + P) * 2;
             Pair In =
                 broadcastPair(K, X[T] + First + At * inputBytes(Form), Form);
-            Val &Chain = Chains[N * Rows + T];
-            Chain = dotPair(K, Chain, In, Weights[P]);
+            addPair(K, &Chains[(N * Rows + T) * Vectors], In, Weights[P]);
           }
       }
-    return addChains(I, Size, G, Count, Chains, Totals);
+    return addChains(I, Size, G, Count, chainSums(K, Chains), Totals);
   }
 
   Vals addChains(Val I, int64_t Size, Val G, int64_t Count,

@@ -33,6 +33,16 @@ Pair broadcastPair(KernelBuilder &K, Val Ptr, InputForm Form = InputForm::Bf16);
 /// as zero.
 Val dotPair(KernelBuilder &K, Val Chain, const Pair &A, const Pair &B);
 
+/// Vectors that a group's sum takes in the order of the program's linears: one
+/// chain, or that of the even elements and that of the odd ones.
+int64_t chainVectors(KernelBuilder &K);
+
+/// Adds the products of A and B to the chain, which begins at Chain[0].
+void addPair(KernelBuilder &K, Val *Chain, const Pair &A, const Pair &B);
+
+/// What the chains that lie one after another have summed.
+Vals chainSums(KernelBuilder &K, llvm::ArrayRef<Val> Chains);
+
 /// Totals (vector<16xf32>) of `Tiles` tiles that follow each other, from `Tile`
 /// on, with the rows of `Inner` values at X[0], X[1], ...: [tiles][rows].
 /// Weights are decoded once for all rows. BF16: Inner a multiple of 32; FP4 and

@@ -15,7 +15,7 @@ namespace dsv4::cpu {
 /// input from memory, and loads then are as scarce as multiply-adds. The dot
 /// instruction does two multiply-adds for a load.
 int64_t mostFewRows(KernelBuilder &K) {
-  if (K.isa() < IsaLevel::Avx512)
+  if (K.isa() < IsaLevel::Avx512 || K.hasMatrixUnit())
     return 0;
   return K.dotForm() == DotForm::Bf16 ? 16 : 12;
 }
@@ -33,7 +33,8 @@ class FewRowsStep {
 public:
   FewRowsStep(KernelBuilder &K, TileLayout Layout, int64_t Rows, int64_t Tiles)
       : K(K), Layout(Layout), Rows(Rows), Tiles(Tiles), Form(wantedInput(K)),
-        PerLine(pairsPerLine(Layout.format)), Ahead(Layout.blockBytes()) {}
+        PerLine(pairsPerLine(Layout.format)), Vectors(chainVectors(K)),
+        Ahead(Layout.blockBytes()) {}
 
   void emit() {
     K.forRange(K.c64(0), K.param(6), 1, [&](Val G) {
@@ -53,15 +54,16 @@ private:
     int64_t Lines = PairsOfTurn / PerLine;
     Val From = K.param(0) + G * lineBytes(Layout.format, GroupK);
     Val X = K.param(2) + G * (GroupK * inputBytes(Form));
-    return K.forRange(
+    Vals Chains = K.forRange(
         K.c64(0), K.c64(GroupK / 2 / PerLine), Lines,
-        Vals(Rows * Tiles, K.vf(0)), [&](Val L, ArrayRef<Val> In) {
+        Vals(Rows * Tiles * Vectors, K.vf(0)), [&](Val L, ArrayRef<Val> In) {
           Vals Chains(In.begin(), In.end());
           for (int64_t I = 0; I < Lines; ++I)
             line(From + (L + I) * LineBytes,
                  X + (L + I) * (PerLine * 2 * inputBytes(Form)), Chains);
           return Chains;
         });
+    return chainSums(K, Chains);
   }
 
   void line(Val From, Val X, Vals &Chains) {
@@ -75,10 +77,8 @@ private:
       for (int64_t R = 0; R < Rows; ++R) {
         Pair Input =
             broadcastPair(K, X + (R * BlockK + P * 2) * inputBytes(Form), Form);
-        for (int64_t T = 0; T < Tiles; ++T) {
-          Val &Chain = Chains[R * Tiles + T];
-          Chain = dotPair(K, Chain, Input, Weights[T][P]);
-        }
+        for (int64_t T = 0; T < Tiles; ++T)
+          addPair(K, &Chains[(R * Tiles + T) * Vectors], Input, Weights[T][P]);
       }
   }
 
@@ -93,7 +93,7 @@ private:
   TileLayout Layout;
   int64_t Rows, Tiles;
   InputForm Form;
-  int64_t PerLine;
+  int64_t PerLine, Vectors; // pairs of a line, vectors of a chain
   int64_t Ahead; // bytes of prefetch beyond each line: this tile's next block
 };
 } // namespace

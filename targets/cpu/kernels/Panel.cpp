@@ -93,9 +93,10 @@ static Vals groupChains(KernelBuilder &K, int64_t Rows, int64_t Tiles,
                         Val Weights, Val Inputs) {
   InputForm Form = wantedInput(K);
   constexpr int64_t Together = 4; // pairs per turn of the loop
-  return K.forRange(
-      K.c64(0), K.c64(GroupK / 2), Together, Vals(Rows * Tiles, K.vf(0)),
-      [&](Val P, ArrayRef<Val> In) {
+  int64_t Vectors = chainVectors(K);
+  Vals Chains = K.forRange(
+      K.c64(0), K.c64(GroupK / 2), Together,
+      Vals(Rows * Tiles * Vectors, K.vf(0)), [&](Val P, ArrayRef<Val> In) {
         Vals Out(In.begin(), In.end());
         Val W = Weights + P * (Tiles * pairBytes(K));
         Val X = Inputs + P * (2 * inputBytes(Form));
@@ -107,12 +108,12 @@ static Vals groupChains(KernelBuilder &K, int64_t Rows, int64_t Tiles,
             Pair Input = broadcastPair(
                 K, X + (R * BlockK + I * 2) * inputBytes(Form), Form);
             for (int64_t T = 0; T < Tiles; ++T)
-              Out[R * Tiles + T] =
-                  dotPair(K, Out[R * Tiles + T], Input, Column[T]);
+              addPair(K, &Out[(R * Tiles + T) * Vectors], Input, Column[T]);
           }
         }
         return Out;
       });
+  return chainSums(K, Chains);
 }
 
 void addToTotals(KernelBuilder &K, ArrayRef<Val> Chains, int64_t Tiles,

@@ -32,7 +32,8 @@ class TileTest : public testing::TestWithParam<Case> {};
 int64_t tilesOf(const Case &C) { return C.rows == TileRows ? 19 : 1; }
 
 /// Runs the products with `Tokens` rows and compares every value.
-void check(const Case &C, IsaLevel Level, dsv4_kernel Kernel, int64_t Tokens) {
+void check(const Case &C, const TargetDesc &Target, dsv4_kernel Kernel,
+           int64_t Tokens) {
   std::mt19937 Random(uint32_t(Tokens * 31 + C.k));
   int64_t Tiles = tilesOf(C), Size = tileBytes(C.format, C.k);
   std::vector<RandomMatrix> Matrices;
@@ -50,16 +51,16 @@ void check(const Case &C, IsaLevel Level, dsv4_kernel Kernel, int64_t Tokens) {
   Kernel(&Rows.step, Operands, 0, Tiles, Scratch.data());
   for (int64_t T = 0; T < Tokens; ++T)
     for (int64_t R = 0; R < Tiles * C.rows; ++R) {
-      float Want =
-          Matrices[R / C.rows].dot(R % C.rows, X.as<uint16_t>() + T * C.k);
+      float Want = Matrices[R / C.rows].dot(
+          R % C.rows, X.as<uint16_t>() + T * C.k, Target.order);
       int64_t At = T * Tiles * C.rows + R;
       if (C.single)
         ASSERT_EQ(std::bit_cast<uint32_t>(Y.as<float>()[At]),
                   std::bit_cast<uint32_t>(Want))
-            << levelName(Level).str() << " token " << T << " row " << R;
+            << levelName(Target.level).str() << " token " << T << " row " << R;
       else
         ASSERT_EQ(Y.as<uint16_t>()[At], toBf16(Want))
-            << levelName(Level).str() << " token " << T << " row " << R;
+            << levelName(Target.level).str() << " token " << T << " row " << R;
     }
   for (int64_t I = Tokens * Tiles * C.rows * Element; I < int64_t(Y.size());
        ++I)
@@ -83,19 +84,31 @@ void emitCase(KernelBuilder &K, const Case &C) {
   K.endFunction();
 }
 
-void checkAll(const Case &C, IsaLevel Level, const Tuning &Choice) {
+void checkAll(const Case &C, const TargetDesc &Target, const Tuning &Choice) {
   LoadedKernels Kernels(
-      Level, [&](KernelBuilder &K) { emitCase(K, C); }, Choice);
+      Target, [&](KernelBuilder &K) { emitCase(K, C); }, Choice);
   dsv4_kernel Kernel = Kernels.find("k");
   ASSERT_TRUE(Kernel);
   // None; one and two; a step of every size; more than totals are kept for.
-  for (int64_t Tokens : {0, 1, 2, 3, 5, 12, 16, 24, 259})
-    check(C, Level, Kernel, Tokens);
+  for (int64_t Tokens : {0, 1, 2, 3, 5, 12, 16, 24, 130, 259})
+    check(C, Target, Kernel, Tokens);
 }
 
 TEST_P(TileTest, EqualsScalarOrder) {
   for (IsaLevel Level : levelsHere())
-    checkAll(GetParam(), Level, {});
+    checkAll(GetParam(), targetOf(Level), {});
+}
+
+/// The order of AMX at the levels without it; that of all others on CPUs that
+/// have it.
+TEST_P(TileTest, OtherOrderEqualsScalar) {
+  for (IsaLevel Level : levelsHere()) {
+    TargetDesc Target = targetOf(Level);
+    setDotOrder(Target, Target.order == num::DotOrder::Split
+                            ? num::DotOrder::Chain
+                            : num::DotOrder::Split);
+    checkAll(GetParam(), Target, {});
+  }
 }
 
 /// What a profile chooses changes code, not results.
@@ -106,7 +119,7 @@ TEST_P(TileTest, TuningKeepsResults) {
     Choice.microRows = Rows;
     Choice.streamTiles = Rows == 1 ? 4 : Rows == 4 ? 2 : 1;
     std::fill_n(Choice.prefetchBytes, 4, Rows == 4 ? -1 : 64);
-    checkAll(GetParam(), levelsHere().back(), Choice);
+    checkAll(GetParam(), targetOf(levelsHere().back()), Choice);
   }
 }
 

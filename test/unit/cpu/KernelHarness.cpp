@@ -16,18 +16,18 @@ std::vector<IsaLevel> levelsHere() {
 
 TargetDesc targetOf(IsaLevel Level) {
   static constexpr const char *Names[] = {"cpu:x86-64", "cpu:x86-64-v3",
-                                          "cpu:x86-64-v4", "cpu:znver4"};
+                                          "cpu:x86-64-v4", "cpu:znver4",
+                                          "cpu:emeraldrapids"};
   return llvm::cantFail(findTarget(Names[int(Level)]));
 }
 
-LoadedKernels::LoadedKernels(IsaLevel Level,
+LoadedKernels::LoadedKernels(const TargetDesc &Target,
                              llvm::function_ref<void(KernelBuilder &)> Emit,
                              const Tuning &Tuning) {
   CodegenDumps Dumps;
   if (const char *Folder = std::getenv("DSV4_TEST_DUMP"))
-    Dumps.folder = Folder + ("/" + levelName(Level)).str();
-  auto Loaded =
-      tune::LoadedKernels::compile(targetOf(Level), Emit, Tuning, Dumps);
+    Dumps.folder = Folder + ("/" + levelName(Target.level)).str();
+  auto Loaded = tune::LoadedKernels::compile(Target, Emit, Tuning, Dumps);
   if (Loaded)
     Kernels.emplace(std::move(*Loaded));
   else

@@ -38,6 +38,10 @@ using num::FlushDenormals;
 class LoadedKernels {
 public:
   LoadedKernels(IsaLevel Level, llvm::function_ref<void(KernelBuilder &)> Emit,
+                const Tuning &Tuning = dsv4::Tuning())
+      : LoadedKernels(targetOf(Level), Emit, Tuning) {}
+  LoadedKernels(const TargetDesc &Target,
+                llvm::function_ref<void(KernelBuilder &)> Emit,
                 const Tuning &Tuning = dsv4::Tuning());
   dsv4_kernel find(const char *Name);
 

@@ -7,6 +7,7 @@
 #ifndef DSV4_TEST_UNIT_CPU_RANDOMMATRIX_H
 #define DSV4_TEST_UNIT_CPU_RANDOMMATRIX_H
 
+#include "runtime/numerics/dot.h"
 #include "runtime/numerics/formats.h"
 #include "targets/cpu/Packing.h"
 #include "test/unit/cpu/KernelHarness.h"
@@ -58,15 +59,19 @@ struct RandomMatrix {
   }
 
   /// Row `Row` with K BF16 values.
-  float dot(int64_t Row, const uint16_t *X) const {
+  float dot(int64_t Row, const uint16_t *X,
+            num::DotOrder Order = num::DotOrder::Chain) const {
     float Total = 0;
     for (int64_t G = 0; G < K / 32; ++G) {
-      float Chain = 0;
+      float Even = 0, Odd = 0;
+      bool IsSplit = Order == num::DotOrder::Split;
       for (int64_t I = G * 32; I < G * 32 + 32; I += 2) {
-        Chain = std::fma(num::bf16ToFloat(X[I + 1]), weight(Row, I + 1), Chain);
-        Chain = std::fma(num::bf16ToFloat(X[I]), weight(Row, I), Chain);
+        float &OddChain = IsSplit ? Odd : Even;
+        OddChain =
+            std::fma(num::bf16ToFloat(X[I + 1]), weight(Row, I + 1), OddChain);
+        Even = std::fma(num::bf16ToFloat(X[I]), weight(Row, I), Even);
       }
-      Total = std::fma(Chain, scale(Row, G), Total);
+      Total = std::fma(IsSplit ? Even + Odd : Even, scale(Row, G), Total);
     }
     return Total;
   }

@@ -61,7 +61,8 @@ int64_t getPackedBytes(qfmt::WeightType Type, Layout Layout) {
 }
 
 int64_t getProductScratchBytes(int64_t K) {
-  return std::max<int64_t>(224 << 10, 2 * K * int64_t(sizeof(float)));
+  constexpr int64_t Fixed = 96 << 10, Gathered = 512 << 10, FewestRows = 16;
+  return Fixed + std::max(Gathered, FewestRows * 2 * K);
 }
 
 } // namespace dsv4::kern

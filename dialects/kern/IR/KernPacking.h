@@ -43,9 +43,9 @@ int64_t getMatrixBytes(qfmt::WeightType Type, Layout Layout);
 /// Bytes of the whole packed weight, before alignment.
 int64_t getPackedBytes(qfmt::WeightType Type, Layout Layout);
 
-/// Scratch of one worker for a product over K: 224 KiB, in which a block of
-/// decoded weights, its inputs and its totals find room, or two input rows in
-/// f32.
+/// Scratch of one worker for a product over K: 96 KiB for a block of decoded
+/// weights and totals, and 512 KiB, or 16 rows, of inputs that are gathered
+/// for AMX. Other forms need less: 224 KiB, or two rows in f32.
 int64_t getProductScratchBytes(int64_t K);
 
 } // namespace dsv4::kern

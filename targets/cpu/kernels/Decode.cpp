@@ -182,14 +182,15 @@ static Val unpackHalf(KernelBuilder &K, Val A, Val B, int64_t Count,
 /// Both bytes of the BF16 come from tables of 128 entries (the look-up ignores
 /// bit 7), the sign from the code; an unpack joins them: of each 16 codes first
 /// the lower eight.
-static SmallVector<Val, 4> fp8Halves(KernelBuilder &K, Val Codes) {
+static SmallVector<Val, 4> fp8Halves(KernelBuilder &K, Val Codes,
+                                     const Fp8Tables &Tables) {
   Type Bytes = K.vec(64, K.i8());
-  auto LookUp = [&](int Byte) {
+  auto LookUp = [&](const Val(&Table)[2]) {
     return K.intrinsic("llvm.x86.avx512.vpermi2var.qi.512", Bytes,
-                       {fp8Table(K, 0, Byte), Codes, fp8Table(K, 64, Byte)});
+                       {Table[0], Codes, Table[1]});
   };
-  Val Low = LookUp(0);
-  Val High = LookUp(1) | (Codes & -128);
+  Val Low = LookUp(Tables.low);
+  Val High = LookUp(Tables.high) | (Codes & -128);
   SmallVector<Val, 4> Halves;
   for (int64_t Half = 0; Half < 2; ++Half)
     Halves.push_back(
@@ -197,10 +198,43 @@ static SmallVector<Val, 4> fp8Halves(KernelBuilder &K, Val Codes) {
   return Halves;
 }
 
+static Fp8Tables plainTables(KernelBuilder &K) {
+  return {{fp8Table(K, 0, 0), fp8Table(K, 64, 0)},
+          {fp8Table(K, 0, 1), fp8Table(K, 64, 1)}};
+}
+
+Fp8Tables fp8Tables(KernelBuilder &K, Val Exponents) {
+  Fp8Tables Out;
+  for (int Half = 0; Half < 2; ++Half) {
+    Val Low[2], High[2];
+    for (int Part = 0; Part < 2; ++Part) {
+      int16_t Words[32];
+      for (int I = 0; I < 32; ++I)
+        Words[I] = bf16Bits(e4m3(64 * Half + 32 * Part + I));
+      Val Bits = K.lanes16(Words);
+      Bits = select(Bits == 0, Bits, Bits + Exponents);
+      Low[Part] = K.trunc(Bits, K.i8());
+      High[Part] = K.trunc(Bits >> 8, K.i8());
+    }
+    SmallVector<int64_t> All;
+    for (int64_t I = 0; I < 64; ++I)
+      All.push_back(I);
+    Out.low[Half] = K.shuffle(Low[0], Low[1], All);
+    Out.high[Half] = K.shuffle(High[0], High[1], All);
+  }
+  return Out;
+}
+
+SmallVector<Val, 4> fp8LookUp(KernelBuilder &K, Val Ptr,
+                              const Fp8Tables &Tables) {
+  auto Role = K.touching(WeightsRole, /*Bits=*/8);
+  return fp8Halves(K, K.load(K.vec(64, K.i8()), Ptr, LineBytes), Tables);
+}
+
 static SmallVector<Pair, 4> fp8PairsVbmi(KernelBuilder &K, Val Ptr) {
   Val Codes = K.load(K.vec(64, K.i8()), Ptr, LineBytes);
   SmallVector<Pair, 4> Pairs;
-  for (Val Half : fp8Halves(K, Codes))
+  for (Val Half : fp8Halves(K, Codes, plainTables(K)))
     Pairs.push_back(pairOfLanes(K, K.bitcast(Half, K.vec(16, K.i32()))));
   return Pairs;
 }
@@ -210,7 +244,7 @@ SmallVector<Val, 4> fp8InOrder(KernelBuilder &K, Val Ptr) {
   // unpack will part again.
   Val Codes = K.load(K.vec(8, K.i64()), Ptr, 1);
   Codes = K.shuffle(Codes, Codes, {0, 4, 1, 5, 2, 6, 3, 7});
-  return fp8Halves(K, K.bitcast(Codes, K.vec(64, K.i8())));
+  return fp8Halves(K, K.bitcast(Codes, K.vec(64, K.i8())), plainTables(K));
 }
 
 static SmallVector<Pair, 4> fp8Pairs(KernelBuilder &K, Val Ptr) {

@@ -26,6 +26,20 @@ Pair pairOfLanes(KernelBuilder &K, Val Lanes);
 llvm::SmallVector<Pair, 4> loadPairs(KernelBuilder &K, TileFormat Format,
                                      Val Ptr, unsigned Align = LineBytes);
 
+/// Low and high bytes of the BF16 of the magnitudes 0 .. 63 and 64 .. 127, each
+/// in 64 lanes.
+struct Fp8Tables {
+  Val low[2], high[2];
+};
+
+/// The tables with `Exponents` (32 lanes of i16) added to the bits of all but
+/// zero: of values times a power of two. Needs the AVX-512 BF16 level.
+Fp8Tables fp8Tables(KernelBuilder &K, Val Exponents);
+
+/// The pairs of a packed line by these tables: BF16 bits (32 lanes of i16).
+llvm::SmallVector<Val, 4> fp8LookUp(KernelBuilder &K, Val Ptr,
+                                    const Fp8Tables &Tables);
+
 /// 64 E4M3 codes at `Ptr` as two vectors of 32 BF16 (as i16), in their order,
 /// without a scale; needs the AVX-512 BF16 level.
 llvm::SmallVector<Val, 4> fp8InOrder(KernelBuilder &K, Val Ptr);

@@ -15,7 +15,7 @@ namespace dsv4::cpu {
 /// input from memory, and loads then are as scarce as multiply-adds. The dot
 /// instruction does two multiply-adds for a load.
 int64_t mostFewRows(KernelBuilder &K) {
-  if (K.isa() < IsaLevel::Avx512 || K.hasMatrixUnit())
+  if (K.isa() < IsaLevel::Avx512)
     return 0;
   return K.dotForm() == DotForm::Bf16 ? 16 : 12;
 }

@@ -11,68 +11,11 @@ using namespace mlir;
 
 namespace dsv4::cpu {
 
-/// Of a tile's block in the panel.
-static constexpr int64_t ColumnBytes = BlockK / 2 * LineBytes;
-static constexpr int64_t InputStride = BlockK * 2;
+/// A group of a tile, decoded: what one register holds.
+static constexpr int64_t GroupBytes = GroupK / 2 * LineBytes;
 
 //===----------------------------------------------------------------------===//
-// Decoding
-//===----------------------------------------------------------------------===//
-
-/// What to add to BF16 bits, in 32 lanes of 16 bits, for a factor of the scale
-/// at `Ptr`: its exponent.
-static Val exponentOf(KernelBuilder &K, TileFormat Format, Val Ptr) {
-  auto Role = K.touching(ScalesRole);
-  Val Byte = Format == TileFormat::Fp4
-                 ? K.zext(K.load(K.vec(16, K.i8()), Ptr, 16), K.i32())
-                 : K.splat(K.loadU8(Ptr));
-  Val Half = (Byte - 127) << 7 & 0xffff;
-  return K.bitcast(Half | Half << 16, K.vec(32, K.i16()));
-}
-
-/// BF16 bits times the power of two; zeros stay.
-static Val scaled(KernelBuilder &K, const Pair &P, Val Exponent) {
-  Val Bits = K.bitcast(P.both, K.vec(32, K.i16()));
-  return select((Bits & 0x7fff) == 0, Bits, Bits + Exponent);
-}
-
-static std::string decoderName(TileLayout Layout) {
-  return std::string("unit_decode_") + TileFormatNames[int(Layout.format)] +
-         (Layout.lineAlign() == LineBytes ? "" : "_unaligned");
-}
-
-/// decode(lines, scales, weights, groups): the block of one tile.
-static void emitDecoder(KernelBuilder &K, TileLayout Layout) {
-  TileFormat Format = Layout.format;
-  std::string Name = decoderName(Layout);
-  if (Format == TileFormat::Bf16 || K.hasFunction(Name))
-    return;
-  K.beginHelper(Name, {K.ptr(), K.ptr(), K.ptr(), K.i64()});
-  int64_t PerLine = pairsPerLine(Format);
-  // The next block of this tile is wanted after this one of all others.
-  int64_t Ahead = Layout.blockBytes();
-  K.forRange(K.c64(0), K.param(3), 1, [&](Val G) {
-    Val Scales = K.param(1);
-    if (Format == TileFormat::Fp4)
-      Scales = Scales + G * TileRows;
-    Val Exponent = exponentOf(K, Format, Scales);
-    for (int64_t L = 0; L < GroupK / 2 / PerLine; ++L) {
-      Val Line = K.param(0) + G * lineBytes(Format, GroupK) + L * LineBytes;
-      K.prefetch(Line + Ahead);
-      auto Pairs = loadPairs(K, Format, Line, Layout.lineAlign());
-      auto Role = K.touching(PanelRole);
-      for (int64_t I = 0; I < PerLine; ++I)
-        K.store(scaled(K, Pairs[I], Exponent),
-                K.param(2) + G * (GroupK / 2 * LineBytes) +
-                    (L * PerLine + I) * LineBytes,
-                LineBytes);
-    }
-  });
-  K.endFunction();
-}
-
-//===----------------------------------------------------------------------===//
-// Products
+// Registers
 //===----------------------------------------------------------------------===//
 
 static Val reg(KernelBuilder &K, int64_t Number) {
@@ -83,6 +26,14 @@ static void loadTile(KernelBuilder &K, int64_t Reg, Val Ptr, int64_t Stride) {
   K.perform("llvm.x86.tileloadd64", {reg(K, Reg), Ptr, K.c64(Stride)});
 }
 
+static void storeTile(KernelBuilder &K, int64_t Reg, Val Ptr) {
+  K.perform("llvm.x86.tilestored64", {reg(K, Reg), Ptr, K.c64(64)});
+}
+
+static void multiply(KernelBuilder &K, int64_t To, int64_t X, int64_t W) {
+  K.perform("llvm.x86.tdpbf16ps", {reg(K, To), reg(K, X), reg(K, W)});
+}
+
 void beginUnit(KernelBuilder &K) {
   // Palette 1; eight registers of 16 rows of 64 bytes.
   constexpr int32_t Columns = 0x00400040, Rows = 0x10101010;
@@ -91,104 +42,184 @@ void beginUnit(KernelBuilder &K) {
   K.perform("llvm.x86.ldtilecfg", {K.constantI32(Config)});
 }
 
-void endUnit(KernelBuilder &K) { K.perform("llvm.x86.tilerelease", {}); }
-
-static std::string multiplyName(int64_t Tiles) {
-  return "unit_t" + std::to_string(Tiles);
+Val unitInput(Val Inputs, Val R, int64_t Inner) {
+  return Inputs + R / UnitRows * (UnitRows * Inner * 2) +
+         R % UnitRows * LineBytes;
 }
 
+void endUnit(KernelBuilder &K) { K.perform("llvm.x86.tilerelease", {}); }
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
 namespace {
-/// multiply(weights, bytes between tiles, inputs, totals, stride, groups, rows,
-/// ahead, from, to): results in registers 0 to 3, inputs in 4, weights in 5 to 7
-/// in turns. Rows beyond the last one that share its product compute something
-/// that nobody reads. Each step prefetches its rows' part of the next inputs.
-class UnitStep {
+/// unit(tile, inputs, panel, totals)
+class UnitHelper {
 public:
-  UnitStep(KernelBuilder &K, int64_t Tiles) : K(K), Tiles(Tiles) {}
+  UnitHelper(KernelBuilder &K, TileLayout Layout, UnitShape Shape)
+      : K(K), Layout(Layout), Tiles(Shape.tiles), Blocks(Shape.blocks),
+        Distance(K.prefetchBytes(Layout.format)),
+        IsDecoded(Layout.format != TileFormat::Bf16) {}
 
   void emit() {
-    Val Rows = K.param(6);
-    K.forRange(K.c64(0), Rows, UnitRows, [&](Val Row) {
-      prefetchInputs(Row, min(Row + UnitRows, Rows));
-      rows(Row);
-    });
+    for (int64_t R = 0; R < Tiles * Blocks; ++R)
+      K.perform("llvm.x86.tilezero", {reg(K, R)});
+    K.forRange(K.c64(0), K.c64(Layout.blocks()), 1,
+               [&](Val I) { block(I, BlockK); });
+    if (Layout.rest())
+      block(K.c64(Layout.blocks()), Layout.rest());
+    for (int64_t R = 0; R < Tiles * Blocks; ++R)
+      storeTile(K, R, K.param(3) + R * UnitTotalBytes);
   }
 
 private:
-  void prefetchInputs(Val From, Val To) {
-    K.forRange(From, To, 1, [&](Val R) {
-      Val Row = K.load(K.ptr(), K.param(7) + R * 8);
-      K.forRange(K.param(8), K.param(9), LineBytes,
-                 [&](Val Line) { K.prefetch(Row + Line); });
-    });
+  Val tile(int64_t T) {
+    return K.param(0) + T * tileBytes(Layout.format, Layout.inner);
+  }
+  Val inputs(int64_t Block, Val I, Val G) {
+    return K.param(1) + Block * (UnitRows * Layout.inner * 2) +
+           (I * (BlockK / GroupK) + G) * UnitGroupStride;
   }
 
-  void rows(Val Row) {
-    Val Inputs = K.param(2) + Row * InputStride;
-    auto Total = [&](int64_t T) {
-      return K.param(3) + K.param(4) * T + Row * 64;
-    };
-    for (int64_t T = 0; T < Tiles; ++T)
-      loadTile(K, T, Total(T), 64);
-    K.forRange(K.c64(0), K.param(5), 1, [&](Val G) { group(Inputs, G); });
-    for (int64_t T = 0; T < Tiles; ++T)
-      K.perform("llvm.x86.tilestored64", {reg(K, T), Total(T), K.c64(64)});
+  /// Eight registers: results, at most four; weights, held for all blocks, or
+  /// taken in turns; inputs, in turns.
+  int64_t weightReg(int64_t T) const { return 4 + T % weightRegs(); }
+  int64_t weightRegs() const { return Blocks == 1 ? 3 : Tiles; }
+  int64_t inputReg(int64_t B) const {
+    return 4 + weightRegs() + B % (4 - weightRegs());
   }
 
-  void group(Val Inputs, Val G) {
-    constexpr int64_t InputReg = 4, WeightRegs = 5, NumWeightRegs = 3;
-    loadTile(K, InputReg, Inputs + G * (GroupK * 2), InputStride);
-    for (int64_t T = 0; T < Tiles; ++T) {
-      int64_t Weights = WeightRegs + T % NumWeightRegs;
-      loadTile(K, Weights,
-               K.param(0) + K.param(1) * T + G * (GroupK / 2 * LineBytes),
-               LineBytes);
-      K.perform("llvm.x86.tdpbf16ps",
-                {reg(K, T), reg(K, InputReg), reg(K, Weights)});
+  void block(Val I, int64_t Size) {
+    if (Distance)
+      Ahead = aheadOf(I);
+    startBlock(I, Size);
+    K.forRange(K.c64(0), K.c64(Size / GroupK), 1,
+               [&](Val G) { group(I, Size, G); });
+    if (Distance && Layout.format == TileFormat::Fp4)
+      for (int64_t T = 0; T < Tiles; ++T) // the line of scales
+        K.prefetch(Layout.scale(tile(T), I, Size, K.c64(0)) + Ahead);
+  }
+
+  /// Bytes of prefetch beyond the lines of block I: see TileDot::aheadOf.
+  Val aheadOf(Val I) {
+    int64_t Bytes = tileBytes(Layout.format, Layout.inner);
+    int64_t Last = (Distance + Layout.blockBytes() - 1) / Layout.blockBytes();
+    Val Beyond = K.c64(Distance + (Tiles - 1) * Bytes);
+    return select(I + Last < Layout.blocks(), K.c64(Distance), Beyond);
+  }
+
+  // ---- Weights
+
+  /// Of the panel: [tiles][2].
+  Val panelOf(int64_t T, Val Half) {
+    return K.param(2) + Half * GroupBytes + T * (2 * GroupBytes);
+  }
+  Val lines(int64_t T, Val I, Val G) {
+    return Layout.lines(tile(T), I) + G * lineBytes(Layout.format, GroupK);
+  }
+
+  /// What to add to BF16 bits, 32 lanes of 16 bits, for a factor of the
+  /// group's scales: their exponents.
+  Val exponents(int64_t T, Val I, int64_t Size, Val G) {
+    auto Role = K.touching(ScalesRole);
+    Val Ptr = Layout.scale(tile(T), I, Size, G);
+    Val Byte = Layout.format == TileFormat::Fp4
+                   ? K.zext(K.load(K.vec(16, K.i8()), Ptr, 16), K.i32())
+                   : K.splat(K.loadU8(Ptr));
+    Val Half = (Byte - 127) << 7 & 0xffff;
+    return K.bitcast(Half | Half << 16, K.vec(32, K.i16()));
+  }
+
+  /// A block of FP8 has one scale, which goes into the look-up tables.
+  void startBlock(Val I, int64_t Size) {
+    Tables.clear();
+    for (int64_t T = 0; T < Tiles && Layout.format == TileFormat::Fp8; ++T)
+      Tables.push_back(fp8Tables(K, exponents(T, I, Size, K.c64(0))));
+  }
+
+  /// BF16 bits times 2^exponent; zeros stay zeros.
+  SmallVector<Val, 4> scaledPairs(int64_t T, Val Line, Val Exponents) {
+    if (Layout.format == TileFormat::Fp8)
+      return fp8LookUp(K, Line, Tables[T]);
+    SmallVector<Val, 4> Out;
+    for (const Pair &P :
+         loadPairs(K, Layout.format, Line, Layout.lineAlign())) {
+      Val Bits = K.bitcast(P.both, K.vec(32, K.i16()));
+      Out.push_back(select((Bits & 0x7fff) == 0, Bits, Bits + Exponents));
+    }
+    return Out;
+  }
+
+  /// Group G of block I of tile T times its scales to `To`.
+  void decode(int64_t T, Val I, int64_t Size, Val G, Val To) {
+    int64_t PerLine = pairsPerLine(Layout.format);
+    Val Exponents =
+        Layout.format == TileFormat::Fp4 ? exponents(T, I, Size, G) : Val();
+    for (int64_t L = 0; L < GroupK / 2 / PerLine; ++L) {
+      Val Line = lines(T, I, G) + L * LineBytes;
+      if (Distance)
+        K.prefetch(Line + Ahead);
+      if (!IsDecoded)
+        continue;
+      auto Pairs = scaledPairs(T, Line, Exponents);
+      auto Role = K.touching(PanelRole);
+      for (int64_t P = 0; P < PerLine; ++P)
+        K.store(Pairs[P], To + (L * PerLine + P) * LineBytes, LineBytes);
+      K.keepOrder();
+    }
+  }
+
+  /// Where a group's register is loaded from.
+  Val weights(int64_t T, Val I, Val G) {
+    return IsDecoded ? panelOf(T, G & 1) : lines(T, I, G);
+  }
+
+  // ---- Products
+
+  /// One group of all tiles and blocks. Decoding the next one goes on beside
+  /// the products, from one half of the panel to the other.
+  void group(Val I, int64_t Size, Val G) {
+    for (int64_t T = 0; T < Tiles; ++T)
+      decode(T, I, Size, G, panelOf(T, G & 1));
+    for (int64_t B = 0; B < Blocks; ++B) {
+      loadTile(K, inputReg(B), inputs(B, I, G), LineBytes);
+      for (int64_t T = 0; T < Tiles; ++T) {
+        if (B == 0)
+          loadTile(K, weightReg(T), weights(T, I, G), LineBytes);
+        multiply(K, T * Blocks + B, inputReg(B), weightReg(T));
+      }
     }
   }
 
   KernelBuilder &K;
-  int64_t Tiles;
+  TileLayout Layout;
+  int64_t Tiles, Blocks, Distance;
+  bool IsDecoded; // to the panel; BF16 is loaded from where it is
+  Val Ahead;      // bytes of prefetch beyond each line
+  SmallVector<Fp8Tables> Tables; // per tile, of the block
 };
 } // namespace
 
-void needUnit(KernelBuilder &K, TileLayout Layout, int64_t Tiles) {
-  emitDecoder(K, Layout);
-  std::string Name = multiplyName(Tiles);
+static std::string helperName(TileLayout Layout, UnitShape Shape) {
+  return std::string("unit_") + TileFormatNames[int(Layout.format)] + "_k" +
+         std::to_string(Layout.inner) + "_t" + std::to_string(Shape.tiles) +
+         "_b" + std::to_string(Shape.blocks);
+}
+
+void needUnit(KernelBuilder &K, TileLayout Layout, UnitShape Shape) {
+  std::string Name = helperName(Layout, Shape);
   if (K.hasFunction(Name))
     return;
-  K.beginHelper(Name, {K.ptr(), K.i64(), K.ptr(), K.ptr(), K.i64(), K.i64(),
-                       K.i64(), K.ptr(), K.i64(), K.i64()});
-  UnitStep(K, Tiles).emit();
+  K.beginHelper(Name, {K.ptr(), K.ptr(), K.ptr(), K.ptr()});
+  UnitHelper(K, Layout, Shape).emit();
   K.endFunction();
 }
 
-/// Lines of the next block of a tile, which nothing else brings closer.
-static void prefetchBlock(KernelBuilder &K, TileLayout Layout, Val Lines) {
-  K.forRange(K.c64(0), K.c64(Layout.blockBytes()), LineBytes, [&](Val At) {
-    K.prefetch(Lines + Layout.blockBytes() + At);
-  });
-}
-
-void multiplyOnUnit(KernelBuilder &K, TileLayout Layout, int64_t Tiles,
-                    Val First, Val I, Val Rows, Val Stride, int64_t Size,
-                    const Panel &P) {
-  int64_t TileSize = tileBytes(Layout.format, Layout.inner);
-  bool IsDecoded = Layout.format != TileFormat::Bf16;
-  for (int64_t T = 0; T < Tiles; ++T) {
-    Val Tile = First + T * TileSize, Lines = Layout.lines(Tile, I);
-    if (IsDecoded)
-      K.call(decoderName(Layout), {Lines, Layout.scale(Tile, I, Size, K.c64(0)),
-                                   P.weights + T * ColumnBytes,
-                                   K.c64(Size / GroupK)});
-    else
-      prefetchBlock(K, Layout, Lines);
-  }
-  K.call(multiplyName(Tiles),
-         {IsDecoded ? P.weights : Layout.lines(First, I),
-          K.c64(IsDecoded ? ColumnBytes : TileSize), P.inputs, P.totals, Stride,
-          K.c64(Size / GroupK), Rows, P.ahead.rows, P.ahead.from, P.ahead.to});
+void callUnit(KernelBuilder &K, TileLayout Layout, UnitShape Shape,
+              const UnitCall &Call) {
+  K.call(helperName(Layout, Shape),
+         {Call.tile, Call.inputs, Call.panel, Call.totals});
 }
 
 } // namespace dsv4::cpu

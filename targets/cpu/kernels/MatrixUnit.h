@@ -5,41 +5,55 @@
 // (AMX): TDPBF16PS multiplies 16 rows of 32 inputs with 32 k of a tile's 16
 // rows, sums the even k and the odd ones apart from zero, adds the two and then
 // adds that to the result: a group of R1. Scales are powers of two, so decoding
-// multiplies them into the weights, which BF16 holds exactly
-// (docs/kernels.md says where that could differ), and a group needs no other
-// instruction.
+// multiplies them into the weights, which BF16 holds exactly (docs/kernels.md),
+// and a group needs no other instruction.
 //
-// Pieces in a worker's scratch as in Panel.h, but
-//   weights [tiles][pairs] of 64 bytes of BF16; those of BF16 matrices stay
-//           where they are
-//   totals  f32 [tiles][rows, rounded up to 16][16]
+// The helpers below take tiles of weights as packed, and inputs as registers
+// are loaded, BF16 [blocks of 16 rows][groups][16][32], so that a load reads
+// 1 KiB of one page. Rows beyond the last one compute something that nobody
+// reads.
 
 #ifndef DSV4_TARGETS_CPU_KERNELS_MATRIXUNIT_H
 #define DSV4_TARGETS_CPU_KERNELS_MATRIXUNIT_H
 
-#include "targets/cpu/kernels/Panel.h"
+#include "targets/cpu/kernels/Dot.h"
 
 namespace dsv4::cpu {
 
-/// Tiles multiplied together: as many results in registers hide the latency of
-/// a product.
-inline constexpr int64_t UnitTiles = 4;
-/// Input rows of a product.
+/// Input rows of one product.
 inline constexpr int64_t UnitRows = 16;
+/// Tiles and blocks of 16 rows that meet in registers: at most four products.
+struct UnitShape {
+  int64_t tiles, blocks;
+};
+inline constexpr int64_t UnitMostTiles = 4;
+/// Totals of a product, f32 [rows][lanes], and of all that a call makes.
+inline constexpr int64_t UnitTotalBytes = UnitRows * TileRows * 4;
+inline constexpr int64_t UnitTotalsBytes = 4 * UnitTotalBytes;
+/// Decoded weights: two groups of each tile.
+inline constexpr int64_t UnitPanelBytes =
+    UnitMostTiles * 2 * (GroupK / 2 * LineBytes);
 
-/// Emits the helpers that multiplyOnUnit calls; before beginKernel.
-void needUnit(KernelBuilder &K, TileLayout Layout, int64_t Tiles);
+/// Where group 0 of row R begins, and the bytes from a group to the next.
+inline constexpr int64_t UnitGroupStride = UnitRows * LineBytes;
+Val unitInput(Val Inputs, Val R, int64_t Inner);
+
+/// Emits the helper for the tiles of this layout; before beginKernel.
+void needUnit(KernelBuilder &K, TileLayout Layout, UnitShape Shape);
+
+/// What a call works on.
+struct UnitCall {
+  Val tile;   // the first one
+  Val inputs; // of the first row
+  Val panel;  // room for UnitPanelBytes
+  Val totals; // [tiles][blocks], UnitTotalBytes each
+};
+void callUnit(KernelBuilder &K, TileLayout Layout, UnitShape Shape,
+              const UnitCall &Call);
 
 /// Between these two the tile registers of this thread are set up.
 void beginUnit(KernelBuilder &K);
 void endUnit(KernelBuilder &K);
-
-/// totals[tile][0 .. Rows) += inputs[0 .. Rows) x block I (of `Size` k) of
-/// `Tiles` tiles that follow each other; P.totals is the first tile's, `Stride`
-/// the bytes between two tiles. Inputs are BF16.
-void multiplyOnUnit(KernelBuilder &K, TileLayout Layout, int64_t Tiles,
-                    Val First, Val I, Val Rows, Val Stride, int64_t Size,
-                    const Panel &P);
 
 } // namespace dsv4::cpu
 

@@ -6,7 +6,7 @@
 #include "targets/cpu/kernels/TileProduct.h"
 
 #include "targets/cpu/kernels/FewRows.h"
-#include "targets/cpu/kernels/MatrixUnit.h"
+#include "targets/cpu/kernels/UnitProduct.h"
 
 #include <string>
 
@@ -30,11 +30,11 @@ static int64_t directRows(KernelBuilder &K, TileFormat Format) {
 static int64_t expandedBytes(int64_t Inner) { return ExpandedRows * Inner * 4; }
 
 int64_t productScratchBytes(int64_t Inner) {
-  return std::max(panelBytes(), expandedBytes(Inner));
+  return std::max(
+      {panelBytes(), expandedBytes(Inner), unitScratchBytes(Inner)});
 }
 
-static void storeTotal(KernelBuilder &K, const TileShape &Shape, Val Ptr,
-                       Val Total) {
+void storeTotal(KernelBuilder &K, const TileShape &Shape, Val Ptr, Val Total) {
   if (Shape.rows != TileRows) {
     SmallVector<int64_t> Mask;
     for (int64_t I = 0; I < Shape.rows; ++I)
@@ -123,20 +123,8 @@ static void runDirect(KernelBuilder &K, const TileShape &Shape,
 //===----------------------------------------------------------------------===//
 
 /// Tiles that one call of the helpers takes: the last one of a matrix is alone.
-static int64_t tilesTogether(KernelBuilder &K, const TileShape &Shape) {
-  if (Shape.rows != TileRows)
-    return 1;
-  return K.hasMatrixUnit() ? UnitTiles : PanelTiles;
-}
-
-/// Rows whose totals a tile has room for.
-static Val totalRows(KernelBuilder &K, Val Rows) {
-  return K.hasMatrixUnit() ? (Rows + (UnitRows - 1)) & -UnitRows : Rows;
-}
-
-/// What pairs are made of where many rows meet them.
-static DotForm panelForm(KernelBuilder &K) {
-  return K.hasMatrixUnit() ? DotForm::Bf16 : K.dotForm();
+static int64_t tilesTogether(const TileShape &Shape) {
+  return Shape.rows == TileRows ? PanelTiles : 1;
 }
 
 static std::string blockName(const TileShape &Shape, int64_t Size) {
@@ -159,7 +147,7 @@ static void emitBlock(KernelBuilder &K, const TileShape &Shape, int64_t Size) {
   Val I = K.param(1), Tiles = K.param(3), Rows = K.param(4);
   Panel P = placePanel(K.param(2));
   P.inputs = K.param(5);
-  Val Stride = totalRows(K, Rows) * 64;
+  Val Stride = Rows * 64;
   // Of the lines ahead, those that fall to the tiles before number T.
   auto linesBefore = [&](Val T) {
     return min(T, Tiles) * (BlockK * 2 / LineBytes) / Tiles * LineBytes;
@@ -175,7 +163,7 @@ static void emitBlock(KernelBuilder &K, const TileShape &Shape, int64_t Size) {
   };
   // As many tiles at once as can be, and then what is left over.
   auto Together = [&](auto Body) {
-    int64_t Most = tilesTogether(K, Shape);
+    int64_t Most = tilesTogether(Shape);
     Val Even = Tiles & -Most;
     Sweep(K.c64(0), Even, Most, Body);
     if (Most > 1)
@@ -188,12 +176,7 @@ static void emitBlock(KernelBuilder &K, const TileShape &Shape, int64_t Size) {
     decodePanel(K, Layout, Count, First, I, Size, Here);
     multiplyPanel(K, Count, Rows, Stride, Size, Here);
   };
-  auto OnUnit = [&](Val First, int64_t Count, const Panel &Here) {
-    multiplyOnUnit(K, Layout, Count, First, I, Rows, Stride, Size, Here);
-  };
-  if (K.hasMatrixUnit()) {
-    Together(OnUnit);
-  } else if (int64_t Few = mostFewRows(K)) {
+  if (int64_t Few = mostFewRows(K)) {
     K.ifElse(
         Rows > Few, [&] { Together(Decoded); },
         [&] {
@@ -224,7 +207,7 @@ public:
         P(placePanel(K.scratch())) {}
 
   void emit() {
-    K.forRange(K.c64(0), totalRows(K, Rows) * Tiles, 1,
+    K.forRange(K.c64(0), Rows * Tiles, 1,
                [&](Val I) { K.store(K.vf(0), P.totals + I * 64, 64); });
     int64_t Even = Layout.blocks() / gathered() * gathered();
     if (Even)
@@ -282,7 +265,7 @@ private:
     Val Y = Run.address(Begin + R).second + From * Shape.resultBytes();
     K.forRange(K.c64(0), Tiles, 1, [&](Val T) {
       storeTotal(K, Shape, Y + T * Shape.resultBytes(),
-                 K.loadVF(P.totals + (T * totalRows(K, Rows) + R) * 64, 64));
+                 K.loadVF(P.totals + (T * Rows + R) * 64, 64));
     });
   }
 
@@ -298,27 +281,20 @@ private:
 
 static void runPanels(KernelBuilder &K, const TileShape &Shape,
                       const TileRun &Run) {
-  auto Form = K.useForm(panelForm(K));
-  if (K.hasMatrixUnit())
-    beginUnit(K);
   K.forRange(K.c64(0), Run.count, PanelRunTiles, [&](Val From) {
     K.forRange(Run.lo, Run.hi, PanelRows,
                [&](Val Begin) { PanelRun(K, Shape, Run, From, Begin).emit(); });
   });
-  if (K.hasMatrixUnit())
-    endUnit(K);
 }
 
-/// Emits the functions that runPanels calls.
-static void needPanels(KernelBuilder &K, const TileShape &Shape) {
-  auto Form = K.useForm(panelForm(K));
+void needTileProduct(KernelBuilder &K, const TileShape &Shape) {
+  for (int64_t Rows = 1; Rows <= directRows(K, Shape.format); ++Rows)
+    for (int64_t Tiles : {directTiles(K, Shape), int64_t(1)})
+      emitDirect(K, Shape, Rows, Tiles);
+  if (K.hasMatrixUnit())
+    return needUnitProduct(K, Shape);
   TileLayout Layout{Shape.format, Shape.inner};
-  int64_t Most = tilesTogether(K, Shape);
-  for (int64_t Tiles : {int64_t(1), Most}) {
-    if (K.hasMatrixUnit()) {
-      needUnit(K, Layout, Tiles);
-      continue;
-    }
+  for (int64_t Tiles = 1; Tiles <= tilesTogether(Shape); ++Tiles) {
     needPanelHelpers(K, Layout, Tiles);
     needFewRows(K, Layout, Tiles);
   }
@@ -328,19 +304,15 @@ static void needPanels(KernelBuilder &K, const TileShape &Shape) {
     emitBlock(K, Shape, Layout.rest());
 }
 
-void needTileProduct(KernelBuilder &K, const TileShape &Shape) {
-  for (int64_t Rows = 1; Rows <= directRows(K, Shape.format); ++Rows)
-    for (int64_t Tiles : {directTiles(K, Shape), int64_t(1)})
-      emitDirect(K, Shape, Rows, Tiles);
-  needPanels(K, Shape);
-}
-
 void multiplyTiles(KernelBuilder &K, const TileShape &Shape,
                    const TileRun &Run) {
   Val Rows = Run.hi - Run.lo;
   int64_t Direct = directRows(K, Shape.format);
   K.ifElse(
-      Rows > Direct, [&] { runPanels(K, Shape, Run); },
+      Rows > Direct,
+      [&] {
+        K.hasMatrixUnit() ? runOnUnit(K, Shape, Run) : runPanels(K, Shape, Run);
+      },
       [&] {
         K.ifOneOf(Rows, Direct,
                   [&](int64_t N) { runDirect(K, Shape, Run, N); });

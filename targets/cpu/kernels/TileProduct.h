@@ -39,6 +39,9 @@ int64_t productScratchBytes(int64_t Inner);
 /// Emits the functions that multiplyTiles calls; before beginKernel.
 void needTileProduct(KernelBuilder &K, const TileShape &Shape);
 
+/// Stores the results of a tile for one row, 16 lanes of `Total`, at `Ptr`.
+void storeTotal(KernelBuilder &K, const TileShape &Shape, Val Ptr, Val Total);
+
 /// The products, with the kernel's scratch.
 void multiplyTiles(KernelBuilder &K, const TileShape &Shape,
                    const TileRun &Run);

@@ -3,8 +3,9 @@
 //
 // What this machine can do at most, measured by the same workers that run the
 // model: the memory read bandwidth, which bounds decode, and the peak of BF16
-// products with f32 sums, which bounds prefill: by the BF16 dot instruction or
-// by fused multiply-adds, whichever is faster here. Both move on shared
+// products with f32 sums, which bounds prefill: by AMX where the program uses
+// it, else by the BF16 dot instruction or by fused multiply-adds, whichever is
+// faster here. Both move on shared
 // machines (by 2x within seconds was seen), so they are measured beside every
 // repetition, not once.
 

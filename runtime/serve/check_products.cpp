@@ -18,7 +18,8 @@
 namespace dsv4::serve {
 namespace {
 
-/// Enough rows for every block of rows that the kernels have (4 + 2 + 1).
+/// Enough rows for every block of rows that the kernels have (4 + 2 + 1), and
+/// for those of 16.
 constexpr int64_t MaxRows = 7;
 constexpr int64_t MaxColumns = 1 << 16;
 /// Tiles whose results are compared, of each product and expert.

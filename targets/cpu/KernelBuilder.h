@@ -152,6 +152,11 @@ public:
   [[nodiscard]] llvm::SaveAndRestore<DotForm> useForm(DotForm Form) {
     return {Choices.dot, Form};
   }
+  /// Another order of sums while the result lives.
+  [[nodiscard]] llvm::SaveAndRestore<num::DotOrder>
+  useOrder(num::DotOrder Other) {
+    return {Order, Other};
+  }
   /// Input rows of the micro-kernel for many rows.
   int64_t microRows() const {
     return Order == num::DotOrder::Split ? (Choices.microRows + 1) / 2

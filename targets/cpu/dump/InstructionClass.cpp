@@ -39,7 +39,7 @@ StringRef className(InstructionClass Class) {
 /// registers count as vectors.
 static unsigned vectorBits(StringRef Name, bool IsX86) {
   static constexpr std::pair<StringLiteral, unsigned> OfX86[] = {
-      {"XMM", 128}, {"YMM", 256}, {"ZMM", 512}, {"K", 64}};
+      {"XMM", 128}, {"YMM", 256}, {"ZMM", 512}, {"TMM", 8192}, {"K", 64}};
   static constexpr std::pair<StringLiteral, unsigned> OfAArch64[] = {
       {"Q", 128}, {"D", 64}, {"S", 32}, {"H", 16}, {"B", 8}};
   ArrayRef<std::pair<StringLiteral, unsigned>> Table(OfAArch64);
@@ -155,6 +155,8 @@ C classify(const MachineInstr &MI, ArrayRef<MemoryAccess> Accesses) {
 
 int64_t multiplyAddsOf(const MachineInstr &MI) {
   StringRef Name = nameOf(MI);
+  if (Name.contains("TDPBF16")) // 16 rows of 16 results, of 32 each
+    return 16 * 16 * 32;
   if (Name.contains("BF16") || Name.starts_with("BFDOT"))
     return vectorBits(MI) / 16;
   if (Name.contains("PDPBUSD"))

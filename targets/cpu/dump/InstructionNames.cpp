@@ -61,6 +61,8 @@ static constexpr Entry X86[] = {
     {"ROUND", C::Arithmetic},    {"GETEXP", C::Arithmetic},
     {"SCALEF", C::Arithmetic},   {"PLZCNT", C::Arithmetic},
     {"FPCLASS", C::Compare},     {"ZEROUPPER", C::Scalar},
+    {"TILELOAD", C::Move},       {"TILESTORE", C::Store},
+    {"TILEZERO", C::Move},       {"TDPBF16", C::MultiplyAdd},
 };
 
 static constexpr Entry AArch64[] = {

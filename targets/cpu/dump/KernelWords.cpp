@@ -31,6 +31,8 @@ static std::string numberWords(char Letter, StringRef Number) {
     return counted(Number, "row");
   case 't':
     return counted(Number, "tile");
+  case 'b':
+    return counted(Number, "block") + " of 16 rows";
   case 's':
     return "blocks of " + Number.str() + " k";
   case 'n':
@@ -47,6 +49,7 @@ static StringRef kindWords(StringRef Kind) {
       .Cases({"few", "lines"}, "a block straight from packed weights")
       .Case("decode", "packed weights into the panel")
       .Case("panel", "rows times the panel")
+      .Case("unit", "tiles times rows on the matrix unit")
       .Case("block", "a block for all tiles and rows")
       .Default(Kind);
 }

@@ -128,6 +128,7 @@ private:
 
   /// The same for any queries.
   void scoreInFloats(Val Token, Val Q, Val First, Val End) {
+    auto Order = K.useOrder(num::DotOrder::Chain); // not of weights (R8)
     K.forRange(First, End, 1, [&](Val T) {
       Val Sum = K.forRange(K.c64(0), K.c64(Heads), shared(), {K.vf(0)},
                            [&](Val H, llvm::ArrayRef<Val> It) {

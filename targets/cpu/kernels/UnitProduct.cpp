@@ -96,10 +96,10 @@ private:
     K.forRange(R, End, 1, [&](Val Row) {
       Val Y = Run.address(Begin + Row).second + First * Shape.resultBytes();
       for (int64_t T = 0; T < Some.tiles; ++T)
-        storeTotal(K, Shape, Y + T * Shape.resultBytes(),
-                   K.loadVF(Totals + (Row - R) * 64 +
-                                T * Some.blocks * UnitTotalBytes,
-                            64));
+        storeTotal(
+            K, Shape, Y + T * Shape.resultBytes(),
+            K.loadVF(Totals + (Row - R) * 64 + T * Some.blocks * UnitTotalBytes,
+                     64));
     });
   }
 

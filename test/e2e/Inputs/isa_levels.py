@@ -2,24 +2,34 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """isa_levels.py CASE_DIR WORKDIR
 
-Compiles a golden checkpoint for every ISA level that this CPU runs, and with both
-forms of dot products where it has the BF16 instruction, and demands that the logits
-of each executable equal those of the interpreter bit for bit.
-Levels that the CPU lacks are named; the portable one always runs.
+Compiles a golden checkpoint for every ISA level that this CPU runs, with both forms
+of dot products where it has the BF16 instruction, and in both orders of sums, and
+demands that the logits of each executable equal those of the interpreter bit for
+bit; with AMX, whose kernels differ by the number of rows, also in chunks. Levels that the CPU lacks are named; the
+portable one always runs.
 """
 import os
 import subprocess
 import sys
 
 BF16 = ["avx512_bf16", "avx512vbmi", "avx512_vnni"]
-# target, CPU flags it needs (names of /proc/cpuinfo), configuration
+AMX = [*BF16, "amx_tile", "amx_bf16"]
+AVX2 = ["avx2", "fma"]
+AVX512 = ["avx512f", "avx512bw", "avx512vl", "avx512dq"]
+CHAIN, SPLIT = "chain", "split"
+# target, CPU flags it needs (names of /proc/cpuinfo), order, configuration
 LEVELS = [
-    ("cpu:x86-64", [], []),
-    ("cpu:x86-64-v3", ["avx2", "fma"], []),
-    ("cpu:x86-64-v4", ["avx512f", "avx512bw", "avx512vl", "avx512dq"], []),
-    ("native", BF16, ["dot=f32"]),
-    ("native", BF16, ["dot=bf16"]),
-    ("native", [], []),
+    ("cpu:x86-64", [], CHAIN, []),
+    ("cpu:x86-64", [], SPLIT, []),
+    ("cpu:x86-64-v3", AVX2, CHAIN, []),
+    ("cpu:x86-64-v3", AVX2, SPLIT, []),
+    ("cpu:x86-64-v4", AVX512, CHAIN, []),
+    ("cpu:x86-64-v4", AVX512, SPLIT, []),
+    ("cpu:znver4", BF16, CHAIN, ["dot=f32"]),
+    ("cpu:znver4", BF16, CHAIN, ["dot=bf16"]),
+    ("cpu:znver4", BF16, SPLIT, []),
+    ("cpu:sapphirerapids", AMX, SPLIT, []),
+    ("native", [], CHAIN, []),
 ]
 
 
@@ -31,34 +41,45 @@ def cpu_flags():
     return set()
 
 
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
 def main():
     case, work = sys.argv[1:3]
     os.makedirs(work, exist_ok=True)
     checkpoint = os.path.join(case, "checkpoint")
     tokens = os.path.join(case, "tokens.safetensors")
-    want = os.path.join(work, "interpreter")
-    subprocess.run(["dsv4-ref", checkpoint, "--tokens", tokens, "--logits",
-                    want], check=True, stdout=subprocess.DEVNULL)
-    with open(want, "rb") as f:
-        reference = f.read()
-    flags, bad = cpu_flags(), 0
-    for target, needs, choices in LEVELS:
-        name = " ".join([target, *choices])
+    reference = {}
+    for order in (CHAIN, SPLIT):
+        want = os.path.join(work, order)
+        subprocess.run(["dsv4-ref", checkpoint, "--tokens", tokens, "--logits",
+                        want, "--dot-order", order], check=True,
+                       stdout=subprocess.DEVNULL)
+        reference[order] = read(want)
+    differ = reference[CHAIN] != reference[SPLIT]
+    print(f"orders: {'two results' if differ else 'THE SAME RESULT'}")
+    flags, bad = cpu_flags(), not differ
+    for target, needs, order, choices in LEVELS:
+        name = " ".join([target, order, *choices])
         missing = [n for n in needs if n not in flags]
         if missing:
             print(f"{name}: skipped, this CPU lacks {' '.join(missing)}")
             continue
         exe, got = os.path.join(work, "exe"), os.path.join(work, "logits")
         subprocess.run(["compile-model", checkpoint, "--no-tokenizer",
-                        "--target", target, "-o", exe,
+                        "--target", target, "-o", exe, "--dot-order", order,
                         *(f"--config={c}" for c in choices)], check=True,
                        stderr=subprocess.DEVNULL)
-        subprocess.run([exe, "logits", "--tokens", tokens, "-o", got],
-                       check=True)
-        with open(got, "rb") as f:
-            same = f.read() == reference
+        same = True
+        chunks = [["--chunk", "19"], ["--chunk", "3"]] if needs == AMX else []
+        for chunk in ([], *chunks):
+            subprocess.run([exe, "logits", "--tokens", tokens, "-o", got,
+                            *chunk], check=True)
+            same &= read(got) == reference[order]
         print(f"{name}: {'equal' if same else 'DIFFERENT'}")
-        bad += not same
+        bad |= not same
     sys.exit(1 if bad else 0)
 
 

@@ -5,6 +5,7 @@
 // std::fma in the order of numerics R1, bit for bit.
 
 #include "targets/cpu/kernels/Dot.h"
+#include "targets/cpu/kernels/MatrixUnit.h"
 #include "targets/cpu/kernels/TileProduct.h"
 #include "test/unit/cpu/KernelHarness.h"
 #include "test/unit/cpu/RandomMatrix.h"
@@ -165,6 +166,56 @@ TEST(Dot, InstructionEqualsTwoFusedMultiplyAdds) {
     Dot.find("k")(&Rows.step, Operands1, 0, Items, nullptr);
     Two.find("k")(&Rows.step, Operands2, 0, Items, nullptr);
     ASSERT_EQ(std::memcmp(Y1.data(), Y2.data(), Items * 64), 0) << Spread;
+  }
+}
+
+/// TDPBF16PS and the order Split, on random pairs with wide exponents, so that
+/// denormal intermediate results occur.
+TEST(Dot, MatrixUnitEqualsSplitOrder) {
+  if (nativeLevel() < IsaLevel::Amx)
+    GTEST_SKIP() << "this CPU or its kernel gives no AMX";
+  LoadedKernels Kernels(IsaLevel::Amx, [](KernelBuilder &K) {
+    K.beginKernel("k", 4);
+    beginUnit(K);
+    auto Reg = [&](int64_t N) { return K.constant(K.i8(), N); };
+    auto Load = [&](int64_t N, Val Ptr) {
+      K.perform("llvm.x86.tileloadd64", {Reg(N), Ptr, K.c64(64)});
+    };
+    K.forItems([&](Val I) {
+      Load(0, K.operand(2) + I * 1024);
+      Load(1, K.operand(0) + I * 1024);
+      Load(2, K.operand(1) + I * 1024);
+      K.perform("llvm.x86.tdpbf16ps", {Reg(0), Reg(1), Reg(2)});
+      K.perform("llvm.x86.tilestored64",
+                {Reg(0), K.operand(3) + I * 1024, K.c64(64)});
+    });
+    endUnit(K);
+    K.endFunction();
+  });
+  constexpr int64_t Items = 64;
+  std::mt19937 Random(3);
+  FlushDenormals Flush;
+  for (int Spread : {4, 30, 62, 120}) {
+    Buffer X(Items * 1024), W(Items * 1024), C(Items * 1024), Y(Items * 1024);
+    for (Buffer *B : {&X, &W, &C})
+      fillBf16(B->as<uint16_t>(), Items * 512, Spread, Random);
+    StepRows Rows(1);
+    void *Operands[] = {X.data(), W.data(), C.data(), Y.data()};
+    Kernels.find("k")(&Rows.step, Operands, 0, Items, nullptr);
+    for (int64_t At = 0; At < Items * 256; ++At) {
+      int64_t Item = At / 256, M = At / 16 % 16, N = At % 16;
+      float A[32], B[32];
+      for (int64_t I = 0; I < 32; ++I) {
+        A[I] = fromBf16(X.as<uint16_t>()[Item * 512 + M * 32 + I]);
+        B[I] =
+            fromBf16(W.as<uint16_t>()[Item * 512 + I / 2 * 32 + N * 2 + I % 2]);
+      }
+      float Want =
+          C.as<float>()[At] + num::dotGroup(A, B, num::DotOrder::Split);
+      ASSERT_EQ(std::bit_cast<uint32_t>(Y.as<float>()[At]),
+                std::bit_cast<uint32_t>(Want))
+          << Spread << ' ' << At;
+    }
   }
 }
 

@@ -16,6 +16,7 @@ namespace {
 
 class LinearTest : public LevelTest {
 protected:
+  num::DotOrder order() const { return targetOf(GetParam()).order; }
   Buffer randomRows(int64_t Count) { return randomBf16(Count, 8); }
   static Buffer packed(const RandomMatrix &M) {
     Buffer B(M.packedBytes());
@@ -51,10 +52,12 @@ TEST_P(LinearTest, LinearJobs) {
   for (int64_t T = 0; T < Tokens; ++T) {
     const uint16_t *Row = X.as<uint16_t>() + T * 256;
     for (int64_t N = 0; N < 144; ++N)
-      ASSERT_EQ(Ya.as<uint16_t>()[T * 144 + N], num::floatToBf16(A.dot(N, Row)))
+      ASSERT_EQ(Ya.as<uint16_t>()[T * 144 + N],
+                num::floatToBf16(A.dot(N, Row, order())))
           << T << ' ' << N;
     for (int64_t N = 0; N < 24; ++N)
-      ASSERT_EQ(Yb.as<uint32_t>()[T * 24 + N], num::bitsOf(B.dot(N, Row)))
+      ASSERT_EQ(Yb.as<uint32_t>()[T * 24 + N],
+                num::bitsOf(B.dot(N, Row, order())))
           << T << ' ' << N;
   }
   EXPECT_EQ(Yb.data()[Tokens * 24 * 4], 0xA5);
@@ -78,9 +81,9 @@ TEST_P(LinearTest, LinearGroupsOfOutputs) {
   FlushDenormals Flush;
   for (int64_t T = 0; T < Outputs; ++T)
     for (int64_t N = 0; N < 64; ++N)
-      ASSERT_EQ(
-          Y.as<uint16_t>()[T * 64 + N],
-          num::floatToBf16(M.dot(N, X.as<uint16_t>() + T * 256 + N / 32 * 128)))
+      ASSERT_EQ(Y.as<uint16_t>()[T * 64 + N],
+                num::floatToBf16(M.dot(
+                    N, X.as<uint16_t>() + T * 256 + N / 32 * 128, order())))
           << T << ' ' << N;
 }
 
@@ -122,10 +125,10 @@ TEST_P(LinearTest, ExpertLinear) {
     for (int64_t R = 0; R < N; ++R) {
       const uint16_t *Row = X.as<uint16_t>() + S / 2 * K;
       ASSERT_EQ(Y1.as<uint16_t>()[S * N + R],
-                num::floatToBf16(M1[ExpertOfSlot[S]].dot(R, Row)))
+                num::floatToBf16(M1[ExpertOfSlot[S]].dot(R, Row, order())))
           << S << ' ' << R;
       ASSERT_EQ(Y3.as<uint16_t>()[S * N + R],
-                num::floatToBf16(M3[ExpertOfSlot[S]].dot(R, Row)))
+                num::floatToBf16(M3[ExpertOfSlot[S]].dot(R, Row, order())))
           << S << ' ' << R;
     }
 }

@@ -249,7 +249,11 @@ TEST_F(ProgramTest, PackerRefusesBadTensors) {
   pack();
   EXPECT_EQ(Problem, "tensor head.scale: scale 255 (NaN) found; the "
                      "checkpoint is damaged");
-  Tensors["head.scale"][0] = 127;
+  Tensors["head.scale"][0] = 66; // 67 is the smallest
+  pack();
+  EXPECT_EQ(Problem, "tensor head.scale: expected scales from 2^-60 to 2^60, "
+                     "found 2^-61 (code 66); the checkpoint is damaged");
+  Tensors["head.scale"][0] = 187;
   Tensors["head.weight"][77] = 0xff;
   pack();
   EXPECT_EQ(Problem, "tensor head.weight: E4M3 code 127 (NaN) found; the "

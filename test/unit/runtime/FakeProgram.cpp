@@ -214,6 +214,8 @@ extern "C" const dsv4_program dsv4_program_root = {
     0,
     nullptr,
     0,
+    0,
+    0,
 #ifdef FAKE_CUDA
     &fake::cudaProgram,
 #else

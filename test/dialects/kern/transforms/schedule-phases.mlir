@@ -12,7 +12,7 @@
 
 // CHECK-LABEL: kern.program @p
 // CHECK-SAME: num_phases = 4 : i64
-// CHECK-SAME: scratch_bytes = #kern.affine<460032, 128>
+// CHECK-SAME: scratch_bytes = #kern.affine<960064, 128>
 // CHECK: kern.quantize "q" {{.*}}#kern.schedule<phase = 0, rule = tokens, factor = 2, operand = 0, ratio = 0, block = 0, grain = 2>
 // CHECK: #kern.schedule<phase = 1, rule = one, factor = 2, operand = 0, ratio = 0, block = 0, grain = 1>
 // CHECK: kern.index_score {{.*}}#kern.schedule<phase = 2, rule = entries, factor = 1, operand = 0, ratio = 4, block = 256, grain = 1>
@@ -42,6 +42,6 @@ kern.program @p attributes {max_context = 256 : i64, max_sequences = 1 : i64,
     scores(%s : !kern.buffer<token, 0 + 32 per_block, bf16>)
     {heads = 4 : i64, factor = 0.04 : f32}
   kern.quantize "scratchy" x(%x : !kern.buffer<token, 256, bf16>)
-    xq(%y : !kern.buffer<token, 256, bf16>) {scratch = #kern.affine<460000, 100>}
+    xq(%y : !kern.buffer<token, 256, bf16>) {scratch = #kern.affine<960010, 100>}
   kern.return %logits : <output, 512, f32>
 }

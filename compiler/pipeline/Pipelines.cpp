@@ -11,6 +11,7 @@
 #include "dialects/kern/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "targets/cuda/lower/AssignPacking.h"
+#include "targets/cuda/lower/Fuse.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <mutex>
@@ -54,7 +55,10 @@ std::string getPassPipeline(Phase Phase, const PipelineOptions &Options) {
     return Options.forCuda ? "kern.program(cuda-assign-packing)"
                            : "kern.program(kern-assign-packing)";
   case Phase::Plan:
-    return "kern.program(kern-plan-state,kern-plan-buffers)";
+    return Options.forCuda
+               ? "kern.program(kern-plan-state,kern-plan-buffers{linger=" +
+                     std::to_string(cuda::FusedPhases) + "})"
+               : "kern.program(kern-plan-state,kern-plan-buffers)";
   case Phase::Schedule:
     return "kern.program(kern-schedule-phases,kern-check-schedule)";
   default:

@@ -42,11 +42,20 @@ def PlanBuffersPass : Kern_Pass<"kern-plan-buffers"> {
     one block to the maximum. Buffers without a use are erased. Must not touch
     states, weights and phases.
 
+    `linger` is for targets that run neighbouring phases at the same time: the
+    room of a buffer is taken again that many phases after its lifetime, so
+    that a phase may run beside, or before, any of so many phases before it
+    that it has no data from. `lifetime` says the phases that use it still.
+
         %b = kern.buffer "x" : <token, 256, bf16>
       becomes
         %b = kern.buffer "x" {bytes = #kern.affine<8192, 0>, lifetime =
           array<i64: 0, 2>, offset = #kern.affine<0, 0>} : ...
   }];
+  let options = [
+    Option<"linger", "linger", "int64_t", /*default=*/"0",
+           "phases that a buffer keeps its room after its last one">,
+  ];
   let statistics = [
     Statistic<"numBuffers", "num-buffers", "buffers placed">,
     Statistic<"numErased", "num-erased", "buffers without a use">,

@@ -23,8 +23,8 @@ struct Placed {
   int64_t first = INT64_MAX; // phase numbers, inclusive
   int64_t last = -1;
 
-  bool meets(const Placed &O) const {
-    return first <= O.last && O.first <= last;
+  bool meets(const Placed &O, int64_t Linger) const {
+    return first <= O.last + Linger && O.first <= last + Linger;
   }
   Affine end() const { return offset + bytes; }
 };
@@ -109,7 +109,7 @@ struct PlanBuffersPass : impl::PlanBuffersPassBase<PlanBuffersPass> {
   Affine findOffset(const Placed &New, ArrayRef<Placed> Old) const {
     SmallVector<const Placed *> Live;
     for (const Placed &P : Old)
-      if (P.meets(New))
+      if (P.meets(New, linger))
         Live.push_back(&P);
     SmallVector<Affine> Candidates = {Affine{}};
     for (const Placed *P : Live)

@@ -12,6 +12,11 @@
 
 namespace dsv4::cuda {
 
+/// Phases of a program that may be one launch, or run in another order: buffers
+/// keep their room for so many phases (kern-plan-buffers), or a block that is
+/// ahead would write over what another one still reads.
+inline constexpr int64_t FusedPhases = 16;
+
 struct FuseOptions {
   /// Graphs of at most so many tokens also get the fusions that read or compute
   /// something again for every token.

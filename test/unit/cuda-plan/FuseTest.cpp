@@ -343,6 +343,35 @@ TEST(FuseTest, Flash) {
   }
 }
 
+/// A launch of several phases writes nothing that is in the place of what one
+/// of them, or one that it goes before, still reads.
+TEST(FuseTest, BuffersOfFusedPhasesAreApart) {
+  Model Flash("test/pipeline/Inputs/cfg_flash_exp.json");
+  auto Program = Flash.program();
+  auto Buffers = llvm::to_vector(Program.getOps<dsv4::kern::BufferOp>());
+  int Near = 0;
+  for (auto A : Buffers)
+    for (auto B : Buffers) {
+      int64_t Apart = (*B.getLifetime())[0] - (*A.getLifetime())[1];
+      if (A == B || Apart > FusedPhases ||
+          (*A.getLifetime())[0] > (*B.getLifetime())[0])
+        continue;
+      Near += Apart > 0;
+      for (int64_t Blocks : {int64_t(1), int64_t(Program.getMaxBlocks())}) {
+        auto Offset = [&](auto Op) {
+          return Op.getOffset()->getValue().at(Blocks);
+        };
+        auto Bytes = [&](auto Op) {
+          return Op.getBytes()->getValue().at(Blocks);
+        };
+        EXPECT_TRUE(Offset(A) + Bytes(A) <= Offset(B) ||
+                    Offset(B) + Bytes(B) <= Offset(A))
+            << A.getName().str() << ", " << B.getName().str();
+      }
+    }
+  EXPECT_GT(Near, 1000);
+}
+
 /// The kernels of a small model, as its lowering makes and fuses them.
 TEST(FuseTest, NvrtcCompilesAModel) {
   Model Tiny("samples/tiny-chat/config.json");

@@ -65,7 +65,8 @@ std::vector<Question> openQuestions(const TargetDesc &target,
   std::vector<std::string> rows =
       isWide ? std::vector<std::string>{"4", "5", "6", "7", "8"}
              : std::vector<std::string>{"1", "2", "3", "4"};
-  if (!known.microRows)
+  // Many rows meet the matrix unit where there is one.
+  if (!known.microRows && target.level < IsaLevel::Amx)
     out.push_back(ask("micro_rows", known, std::to_string(heuristic.microRows),
                       rows, {many}));
   if (!known.streamTiles && isWide)

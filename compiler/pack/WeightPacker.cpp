@@ -106,22 +106,41 @@ static std::pair<int64_t, int64_t> sourceBytes(qfmt::WeightType type) {
 /// for the same bits (docs/numerics.md): exponents at most so large.
 static constexpr int MostExponent = 60;
 
+/// Whether all codes under scale number `i` are zeros, whose scale says
+/// nothing: quantisers may write 0 there.
+static bool scalesZeros(const Matrix &m, Format format, ArrayRef<int64_t> shape,
+                        int64_t i) {
+  int64_t inner = shape.back();
+  if (format == Format::FP4)
+    return llvm::all_of(m.data.slice(i * 16, 16),
+                        [](uint8_t b) { return (b & 0x77) == 0; });
+  int64_t across = ceilDiv(inner, 128), first = i % across * 128;
+  int64_t begin = i / across * 128, end = std::min(begin + 128, rowsOf(shape));
+  for (int64_t row = begin; row < end; ++row)
+    if (llvm::any_of(m.data.slice(row * inner + first,
+                                  std::min<int64_t>(128, inner - first)),
+                     [](uint8_t b) { return (b & 127) != 0; }))
+      return false;
+  return true;
+}
+
 /// What is not a number has no place in a weight.
-static Error checkNumbers(const Matrix &m, Format format) {
+static Error checkNumbers(const Matrix &m, qfmt::WeightType type) {
   if (llvm::is_contained(m.scales, 255))
     return llvm::createStringError(
         "tensor " + m.scaleName +
         ": scale 255 (NaN) found; the checkpoint is damaged");
-  const uint8_t *far = llvm::find_if(m.scales, [](uint8_t s) {
-    return std::abs(int(s) - 127) > MostExponent;
-  });
-  if (far != m.scales.end())
-    return llvm::createStringError(
-        "tensor " + m.scaleName + ": expected scales from 2^-" +
-        llvm::Twine(MostExponent) + " to 2^" + llvm::Twine(MostExponent) +
-        ", found 2^" + llvm::Twine(int(*far) - 127) + " (code " +
-        llvm::Twine(int(*far)) + "); the checkpoint is damaged");
-  if (format != Format::FP8)
+  for (auto [i, scale] : llvm::enumerate(m.scales)) {
+    int exponent = int(scale) - 127;
+    if (std::abs(exponent) > MostExponent &&
+        !scalesZeros(m, type.getFormat(), type.getShape(), int64_t(i)))
+      return llvm::createStringError(
+          "tensor " + m.scaleName + ": expected scales from 2^-" +
+          llvm::Twine(MostExponent) + " to 2^" + llvm::Twine(MostExponent) +
+          ", found 2^" + llvm::Twine(exponent) + " (code " +
+          llvm::Twine(int(scale)) + "); the checkpoint is damaged");
+  }
+  if (type.getFormat() != Format::FP8)
     return Error::success();
   if (llvm::any_of(m.data, [](uint8_t b) { return (b & 127) == 127; }))
     return llvm::createStringError(
@@ -260,7 +279,7 @@ Error Packer::matrix(WeightOp op, const Matrix &m) {
     return wrongSize(m.name, data, m.data.size());
   if (int64_t(m.scales.size()) != scales)
     return wrongSize(m.scaleName, scales, m.scales.size());
-  if (Error error = checkNumbers(m, type.getFormat()))
+  if (Error error = checkNumbers(m, type))
     return error;
   if (op.getPacking()->getLayout() == Layout::Raw)
     return raw(op, m);

@@ -39,10 +39,10 @@ llvm::Error countEscapes(kern::ProgramOp program, TensorReader read,
 
 /// Streams exactly program.weight_bytes bytes: every kern.weight at its offset,
 /// zeros in the gaps. Errors name the tensor: a wrong number of bytes, an E8M0
-/// scale of 255 (NaN) or beyond 2^-60 to 2^60, a NaN code in FP8, an index that
-/// is no expert of its router (or, elsewhere, outside 32 bits) in I64, for a
-/// GPU more escapes than were counted. `threads` pack the parts of one buffer;
-/// bytes do not depend on it.
+/// scale of 255 (NaN) or, unless all its codes are 0, beyond 2^-60 to 2^60, a
+/// NaN code in FP8, an index that is no expert of its router (or, elsewhere,
+/// outside 32 bits) in I64, for a GPU more escapes than were counted. `threads`
+/// pack the parts of one buffer; bytes do not depend on it.
 llvm::Error packWeights(kern::ProgramOp program, TensorReader read,
                         ByteSink sink, PackProgress progress,
                         unsigned threads = 1);

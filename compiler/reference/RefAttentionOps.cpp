@@ -168,7 +168,7 @@ Value OpRunner::attend(const Value &Q, mlir::Value Sink, mlir::Value Window,
     for (int64_t Head = 0; Head < H; ++Head)
       num::attendHead(Q.row(T) + Head * N, Rows.data(), Rows.size(), N,
                       float(Scale), Sinks[Head], Scores.data(),
-                      Out.row(T) + Head * N);
+                      Out.row(T) + Head * N, In.Order);
   });
   return Out;
 }

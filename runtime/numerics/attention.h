@@ -11,16 +11,41 @@
 
 namespace dsv4::num {
 
+/// The sum of one dim of all rows by their probabilities (R4). In pairs of
+/// rows, the odd one first, as the BF16 dot instruction does; a missing odd row
+/// is the last one with probability 0. Split: groups of 32 rows, the even ones
+/// and the odd ones apart; so many are missing in the last group.
+inline float sumRows(const float *p, const float *const *rows, int64_t count,
+                     int64_t d, DotOrder order) {
+  auto add = [&](int64_t r, float sum) {
+    return r < count ? fma(p[r], rows[r][d], sum)
+                     : fma(0.0f, rows[count - 1][d], sum);
+  };
+  float sum = 0;
+  if (order == DotOrder::Chain) {
+    for (int64_t r = 0; r < count; r += 2)
+      sum = add(r, add(r + 1, sum));
+    return sum;
+  }
+  for (int64_t group = 0; group < count; group += 32) {
+    float even = 0, odd = 0;
+    for (int64_t r = group; r < group + 32; r += 2) {
+      odd = add(r + 1, odd);
+      even = add(r, even);
+    }
+    sum += even + odd;
+  }
+  return sum;
+}
+
 /// One head over `count` rows of n values, which are keys and values; `scores`
-/// has room for count floats (R4). Values are summed in pairs of rows, the odd
-/// one first, as the BF16 dot instruction does; a missing odd row is the last
-/// one with probability 0.
+/// has room for count floats (R4).
 inline void attendHead(const float *q, const float *const *rows, int64_t count,
                        int64_t n, float scale, float sink, float *scores,
-                       float *out) {
+                       float *out, DotOrder order = DotOrder::Chain) {
   float largest = -__builtin_inff();
   for (int64_t r = 0; r < count; ++r) {
-    scores[r] = dot(q, rows[r], nullptr, n) * scale;
+    scores[r] = dot(q, rows[r], nullptr, n, order) * scale;
     largest = scores[r] > largest ? scores[r] : largest;
   }
   float total = 0;
@@ -34,16 +59,8 @@ inline void attendHead(const float *q, const float *const *rows, int64_t count,
     total += chain;
   }
   total += exp(sink - largest);
-  for (int64_t d = 0; d < n; ++d) {
-    float sum = 0;
-    for (int64_t r = 0; r < count; r += 2) {
-      bool single = r + 1 == count;
-      sum = single ? fma(0.0f, rows[r][d], sum)
-                   : fma(scores[r + 1], rows[r + 1][d], sum);
-      sum = fma(scores[r], rows[r][d], sum);
-    }
-    out[d] = roundBf16(sum / total);
-  }
+  for (int64_t d = 0; d < n; ++d)
+    out[d] = roundBf16(sumRows(scores, rows, count, d, order) / total);
 }
 
 /// Softmax-weighted sum of one channel over slots [from, to) (R5): gate(s) is

@@ -8,11 +8,14 @@
 //   2. values: lanes are dims, a few heads at a time share pairs of rows.
 // Rows are numbered as the sum runs: window by position, then entries by id.
 //
-// Scratch: accumulators f32 [16, N]; query [N / 2 pairs] of 16 heads; decoded
-// pairs of rows; scores f32 [rows, 16], rows rounded up to 16, which become
-// probabilities in place (BF16 dots: pairs of rows in the first line of each
-// two).
+// With AMX both passes are products of tile registers (AttendUnit.h).
+//
+// Scratch: accumulators f32 [16, N], padded for AMX; query [N / 2 pairs] of 16
+// heads; decoded pairs of rows; scores f32 [rows, 16], rows rounded up to 16,
+// which become probabilities in place (BF16 dots: pairs of rows in the first
+// line of each two).
 
+#include "targets/cpu/kernels/AttendUnit.h"
 #include "targets/cpu/kernels/KvRows.h"
 #include "targets/cpu/kernels/Phases.h"
 #include "targets/cpu/kernels/RowOps.h"
@@ -29,6 +32,8 @@ constexpr int64_t Lanes = KernelBuilder::Lanes;
 /// Decoded pairs of rows for the values: BF16, and f32, which are twice as
 /// large. 128 bytes of padding keep columns of pairs in different cache sets.
 constexpr int64_t Bf16Pairs = 32, F32Pairs = 8, PairPadding = 128;
+/// Rows whose even and odd ones are summed apart in the order Split.
+constexpr int64_t SplitRows = 32;
 
 class Attend {
 public:
@@ -47,6 +52,13 @@ public:
                : int64_t(llvm::bit_floor(uint64_t(K.microRows())));
     Form = wantedInput(K);
     ValueRows = 2 * (Form == InputForm::Bf16 ? Bf16Pairs : F32Pairs);
+    IsSplit = K.dotOrder() == num::DotOrder::Split;
+    OnUnit = K.hasMatrixUnit();
+    if (IsSplit) { // chains take twice the registers, and whole groups of rows
+      Step = std::max<int64_t>(Step / 2, 1);
+      ValueRows = std::max(ValueRows, SplitRows);
+    }
+    AccPitch = N * 4 + (OnUnit ? LineBytes : 0);
   }
 
   void emit() {
@@ -54,7 +66,7 @@ public:
       Token = Item / Groups;
       FirstHead = Item % Groups * Lanes;
       Acc = K.scratch();
-      Query = Acc + Lanes * N * 4;
+      Query = Acc + Lanes * AccPitch;
       Rows = Query + N / 2 * 128;
       Scores = Rows + Bf16Pairs * (N * 4 + PairPadding);
       numberRows();
@@ -141,22 +153,37 @@ private:
     return K.forRange(
         K.c64(0), K.c64(N / GroupK), 1, Vals(Step, K.vf(0)),
         [&](Val Group, llvm::ArrayRef<Val> It) {
-          Vals Chains(Step, K.vf(0));
+          int64_t Vectors = chainVectors(K);
+          Vals Chains(Step * Vectors, K.vf(0));
           Val X = Row + Group * (GroupK * inputBytes(Form));
           for (int64_t P = 0; P < GroupK / 2; ++P) {
             Pair Q = loadPair(K, Query + Group * (GroupK / 2 * pairBytes(K)) +
                                      P * pairBytes(K));
             for (int64_t I = 0; I < Step; ++I)
-              Chains[I] =
-                  dotPair(K, Chains[I],
-                          broadcastPair(
-                              K, X + (I * N + P * 2) * inputBytes(Form), Form),
-                          Q);
+              addPair(K, &Chains[I * Vectors],
+                      broadcastPair(K, X + (I * N + P * 2) * inputBytes(Form),
+                                    Form),
+                      Q);
           }
+          Vals Sums = chainSums(K, Chains);
           for (int64_t I = 0; I < Step; ++I)
-            Chains[I] = It[I] + Chains[I];
-          return Chains;
+            Sums[I] = It[I] + Sums[I];
+          return Sums;
         });
+  }
+
+  /// The same on the matrix unit, up to 64 rows at once; scores not scaled yet.
+  void dotOnUnit() {
+    int64_t Pitch = N * 2 + LineBytes;
+    K.forRange(K.c64(0), NumRows, 4 * Lanes, [&](Val First) {
+      Val Blocks = min((NumRows - First + (Lanes - 1)) / Lanes, K.c64(4));
+      K.forRange(K.c64(0), Blocks * Lanes, 1, [&](Val I) {
+        unpackKvRow(K, rowOrLast(First + I), Rows + I * Pitch, N, R, Form);
+      });
+      K.ifOneOf(Blocks, 4, [&](int64_t Count) {
+        unitScores(K, N, Count, Rows, Pitch, Query, Scores + First * 64);
+      });
+    });
   }
 
   /// Scaled scores of all rows; returns each head's largest.
@@ -164,6 +191,16 @@ private:
     auto Role = K.touching("scores");
     Val Lowest = K.vf(-std::numeric_limits<float>::infinity());
     float Scale = Op.getScale().convertToFloat();
+    if (OnUnit) {
+      dotOnUnit();
+      return K.forRange(K.c64(0), NumRows, 1, {Lowest},
+                        [&](Val Row, llvm::ArrayRef<Val> Largest) {
+                          Val At = Scores + Row * 64;
+                          Val S = K.loadVF(At) * K.vf(Scale);
+                          K.store(S, At);
+                          return Vals{max(Largest[0], S)};
+                        })[0];
+    }
     auto Some = [&](Val First, llvm::ArrayRef<Val> Largest) {
       for (int64_t I = 0; I < Step; ++I)
         unpackKvRow(K, rowOrLast(First + I), Rows + I * (N * inputBytes(Form)),
@@ -191,10 +228,21 @@ private:
                                  [&](Val Row, llvm::ArrayRef<Val> C) {
                                    return Vals{weighPair(Row, Largest, C[0])};
                                  })[0];
+          if (IsSplit)
+            finishGroup(Begin, End);
           return Vals{It[0] + Chain};
         })[0];
     Val Sink = K.loadVF(K.operand(2) + FirstHead * 4);
     K.store(Total + K.exp(Sink - Largest), Totals);
+  }
+
+  /// What follows the last row of a group has probability 0; for the matrix
+  /// unit heads become rows.
+  void finishGroup(Val Begin, Val End) {
+    K.forRange((End + 1) & -2, Begin + SplitRows, 1,
+               [&](Val Row) { K.store(K.vi(0), Scores + Row * 64); });
+    if (OnUnit)
+      transposePairs(K, Scores + Begin * 64);
   }
 
   /// Probabilities of the rows Row and Row + 1, which may be beyond the last
@@ -219,14 +267,19 @@ private:
   /// ascending, the odd row of a pair first.
   void sumValues() {
     auto Role = K.touching("accumulators");
-    K.forRange(K.c64(0), K.c64(N), 1,
-               [&](Val I) { K.store(K.vf(0), Acc + I * 64); });
+    K.forRange(K.c64(0), K.c64(Lanes * AccPitch), 64,
+               [&](Val At) { K.store(K.vf(0), Acc + At); });
+    Val All = IsSplit ? (NumRows + (SplitRows - 1)) & -SplitRows : NumRows;
     K.forRange(K.c64(0), NumRows, ValueRows, [&](Val First) {
-      Val Count = min(NumRows - First, K.c64(ValueRows));
+      Val Count = min(All - First, K.c64(ValueRows));
       K.forRange(K.c64(0), Count, 2, [&](Val I) {
         unpackKvRows(K, rowOrLast(First + I), rowOrLast(First + I + 1),
                      pairOfRows(I), N, R, Form);
       });
+      if (OnUnit)
+        return unitValues(K, N, Count / SplitRows, Scores + First * 64,
+                          pairOfRows(K.c64(0)), N * 4 + PairPadding, Acc,
+                          AccPitch);
       K.forRange(K.c64(0), K.c64(N), 2 * Lanes, [&](Val D) {
         K.forRange(K.c64(0), headsHere(), Step,
                    [&](Val H) { addValues(First, Count, H, D); });
@@ -237,23 +290,39 @@ private:
   /// Adds `Count` rows to the dims D .. D + 31 of the heads H .. H + Step - 1.
   void addValues(Val First, Val Count, Val H, Val D) {
     auto At = [&](int64_t I, int64_t T) {
-      return Acc + (H + I) * (N * 4) + (D + T * Lanes) * 4;
+      return Acc + (H + I) * AccPitch + (D + T * Lanes) * 4;
     };
     Vals Sums;
     for (int64_t I = 0; I < Step; ++I)
       for (int64_t T = 0; T < 2; ++T)
         Sums.push_back(K.loadVF(At(I, T)));
-    Sums = K.forRange(
-        K.c64(0), Count, 2, Sums, [&](Val Row, llvm::ArrayRef<Val> It) {
-          Vals Out;
-          Pair Columns[2] = {columns(Row, D), columns(Row, D + Lanes)};
-          for (int64_t I = 0; I < Step; ++I) {
-            Pair P = weights(First + Row, H + I);
-            for (int64_t T = 0; T < 2; ++T)
-              Out.push_back(dotPair(K, It[2 * I + T], P, Columns[T]));
-          }
-          return Out;
-        });
+    // The rows [From, To) by pairs.
+    auto Chains = [&](Val From, Val To, const Vals &Init) {
+      int64_t Vectors = Init.size() / (2 * Step);
+      return K.forRange(
+          From, To, 2, Init, [&](Val Row, llvm::ArrayRef<Val> It) {
+            Vals Out(It.begin(), It.end());
+            Pair Columns[2] = {columns(Row, D), columns(Row, D + Lanes)};
+            for (int64_t I = 0; I < Step; ++I) {
+              Pair P = weights(First + Row, H + I);
+              for (int64_t T = 0; T < 2; ++T)
+                addPair(K, &Out[(2 * I + T) * Vectors], P, Columns[T]);
+            }
+            return Out;
+          });
+    };
+    if (IsSplit)
+      Sums = K.forRange(K.c64(0), Count, SplitRows, Sums,
+                        [&](Val Row, llvm::ArrayRef<Val> It) {
+                          Vals Group =
+                              chainSums(K, Chains(Row, Row + SplitRows,
+                                                  Vals(4 * Step, K.vf(0))));
+                          for (size_t I = 0; I < Group.size(); ++I)
+                            Group[I] = It[I] + Group[I];
+                          return Group;
+                        });
+    else
+      Sums = Chains(K.c64(0), Count, Sums);
     for (int64_t I = 0; I < Step; ++I)
       for (int64_t T = 0; T < 2; ++T)
         K.store(Sums[2 * I + T], At(I, T));
@@ -296,7 +365,8 @@ private:
       Val Out = outputs() + (Token * Heads + FirstHead + H) * (N * 2);
       Val Total = K.splat(K.loadF32(Totals + H * 4));
       K.forRange(K.c64(0), K.c64(N / Lanes), 1, [&](Val D) {
-        K.storeBf16(Out + D * 32, K.loadVF(Acc + H * (N * 4) + D * 64) / Total);
+        K.storeBf16(Out + D * 32,
+                    K.loadVF(Acc + H * AccPitch + D * 64) / Total);
       });
       ropeRow(K, Out + (N - R) * 2, Tab, R, true);
     });
@@ -306,6 +376,8 @@ private:
   kern::AttendOp Op;
   int64_t Heads, N, R, Ring, RowBytes, Groups, Step;
   InputForm Form;                  // of decoded rows
+  bool IsSplit, OnUnit;            // order of sums; AMX
+  int64_t AccPitch;                // bytes of a head's accumulators
   int64_t ValueRows;               // decoded at once for the values
   Val Totals;                      // on the stack
   Val Acc, Query, Rows, Scores;    // in the scratch
@@ -316,6 +388,13 @@ private:
 
 } // namespace
 
-void emitAttend(KernelBuilder &K, kern::AttendOp Op) { Attend(K, Op).emit(); }
+void emitAttend(KernelBuilder &K, kern::AttendOp Op) {
+  if (!K.hasMatrixUnit())
+    return Attend(K, Op).emit();
+  auto Form = K.useForm(DotForm::Bf16);
+  beginUnit(K);
+  Attend(K, Op).emit();
+  endUnit(K);
+}
 
 } // namespace dsv4::cpu

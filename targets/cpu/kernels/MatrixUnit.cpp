@@ -22,15 +22,19 @@ static Val reg(KernelBuilder &K, int64_t Number) {
   return K.constant(K.i8(), Number);
 }
 
-static void loadTile(KernelBuilder &K, int64_t Reg, Val Ptr, int64_t Stride) {
+void zeroTile(KernelBuilder &K, int64_t Reg) {
+  K.perform("llvm.x86.tilezero", {reg(K, Reg)});
+}
+
+void loadTile(KernelBuilder &K, int64_t Reg, Val Ptr, int64_t Stride) {
   K.perform("llvm.x86.tileloadd64", {reg(K, Reg), Ptr, K.c64(Stride)});
 }
 
-static void storeTile(KernelBuilder &K, int64_t Reg, Val Ptr) {
-  K.perform("llvm.x86.tilestored64", {reg(K, Reg), Ptr, K.c64(64)});
+void storeTile(KernelBuilder &K, int64_t Reg, Val Ptr, int64_t Stride) {
+  K.perform("llvm.x86.tilestored64", {reg(K, Reg), Ptr, K.c64(Stride)});
 }
 
-static void multiply(KernelBuilder &K, int64_t To, int64_t X, int64_t W) {
+void multiplyRegisters(KernelBuilder &K, int64_t To, int64_t X, int64_t W) {
   K.perform("llvm.x86.tdpbf16ps", {reg(K, To), reg(K, X), reg(K, W)});
 }
 
@@ -64,13 +68,13 @@ public:
 
   void emit() {
     for (int64_t R = 0; R < Tiles * Blocks; ++R)
-      K.perform("llvm.x86.tilezero", {reg(K, R)});
+      zeroTile(K, R);
     K.forRange(K.c64(0), K.c64(Layout.blocks()), 1,
                [&](Val I) { block(I, BlockK); });
     if (Layout.rest())
       block(K.c64(Layout.blocks()), Layout.rest());
     for (int64_t R = 0; R < Tiles * Blocks; ++R)
-      storeTile(K, R, K.param(3) + R * UnitTotalBytes);
+      storeTile(K, R, K.param(3) + R * UnitTotalBytes, LineBytes);
   }
 
 private:
@@ -187,7 +191,7 @@ private:
       for (int64_t T = 0; T < Tiles; ++T) {
         if (B == 0)
           loadTile(K, weightReg(T), weights(T, I, G), LineBytes);
-        multiply(K, T * Blocks + B, inputReg(B), weightReg(T));
+        multiplyRegisters(K, T * Blocks + B, inputReg(B), weightReg(T));
       }
     }
   }

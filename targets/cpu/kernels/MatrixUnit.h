@@ -51,6 +51,14 @@ struct UnitCall {
 void callUnit(KernelBuilder &K, TileLayout Layout, UnitShape Shape,
               const UnitCall &Call);
 
+/// Single instructions on registers 0 to 7, each 16 rows of 64 bytes, which in
+/// memory lie `Stride` bytes apart.
+void zeroTile(KernelBuilder &K, int64_t Reg);
+void loadTile(KernelBuilder &K, int64_t Reg, Val Ptr, int64_t Stride);
+void storeTile(KernelBuilder &K, int64_t Reg, Val Ptr, int64_t Stride);
+/// To (f32 [16][16]) += X (BF16 [16][32]) times W (BF16 [16 pairs][16]).
+void multiplyRegisters(KernelBuilder &K, int64_t To, int64_t X, int64_t W);
+
 /// Between these two the tile registers of this thread are set up.
 void beginUnit(KernelBuilder &K);
 void endUnit(KernelBuilder &K);

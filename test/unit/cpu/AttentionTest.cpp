@@ -136,14 +136,42 @@ TEST_P(AttentionTest, StoreKv) {
     ASSERT_EQ(State.data()[I], 0xA5) << "sequence 0 was written";
 }
 
+/// The sum of dim J over rows, in pairs (R4).
+float sumOfPairs(const Floats &P, const std::vector<const Floats *> &Kv,
+                 int64_t J) {
+  float Sum = 0;
+  for (size_t I = 0; I < Kv.size(); I += 2) {
+    size_t Odd = std::min(I + 1, Kv.size() - 1);
+    Sum = std::fma(Odd > I ? bf(P[Odd]) : 0.0f, (*Kv[Odd])[J], Sum);
+    Sum = std::fma(bf(P[I]), (*Kv[I])[J], Sum);
+  }
+  return Sum;
+}
+
+/// The same in groups of 32 rows, the even ones and the odd ones apart.
+float sumOfGroups(const Floats &P, const std::vector<const Floats *> &Kv,
+                  int64_t J) {
+  float Sum = 0;
+  for (size_t G = 0; G < Kv.size(); G += 32) {
+    float Parts[2] = {0, 0};
+    for (size_t I = G; I < G + 32; ++I) {
+      size_t Row = std::min(I, Kv.size() - 1);
+      Parts[I % 2] =
+          std::fma(Row == I ? bf(P[I]) : 0.0f, (*Kv[Row])[J], Parts[I % 2]);
+    }
+    Sum += Parts[0] + Parts[1];
+  }
+  return Sum;
+}
+
 /// R4 of one head over rows in order.
 Floats attend(const Floats &Q, const std::vector<const Floats *> &Kv,
-              float Sink) {
+              float Sink, num::DotOrder Order) {
   size_t N = Kv.size();
   Floats P(N);
   float M = -INFINITY, Total = 0;
   for (size_t I = 0; I < N; ++I) {
-    P[I] = dotR1(Kv[I]->data(), Q.data(), D) * 0.0883883461f;
+    P[I] = dotR1(Kv[I]->data(), Q.data(), D, Order) * 0.0883883461f;
     M = std::max(M, P[I]);
   }
   for (size_t G = 0; G < N; G += 32) {
@@ -157,12 +185,8 @@ Floats attend(const Floats &Q, const std::vector<const Floats *> &Kv,
   Total += num::exp(Sink - M);
   Floats Out(D);
   for (int64_t J = 0; J < D; ++J) {
-    float Acc = 0;
-    for (size_t I = 0; I < N; I += 2) {
-      size_t Odd = std::min(I + 1, N - 1);
-      Acc = std::fma(Odd > I ? bf(P[Odd]) : 0.0f, (*Kv[Odd])[J], Acc);
-      Acc = std::fma(bf(P[I]), (*Kv[I])[J], Acc);
-    }
+    float Acc = Order == num::DotOrder::Split ? sumOfGroups(P, Kv, J)
+                                              : sumOfPairs(P, Kv, J);
     Out[J] = bf(Acc / Total);
   }
   return Out;
@@ -228,8 +252,9 @@ TEST_P(AttentionTest, Attend) {
           Kv.push_back(&Entries[Ids.as<int32_t>()[T * 8 + I]]);
       for (int64_t Head = 0; Head < H; ++Head) {
         int64_t At = (T * H + Head) * D;
-        Floats Want = attend(floatsOf(Q.as<uint16_t>() + At, D), Kv,
-                             Sink.as<float>()[Head]);
+        Floats Want =
+            attend(floatsOf(Q.as<uint16_t>() + At, D), Kv,
+                   Sink.as<float>()[Head], targetOf(GetParam()).order);
         rope(Want, Freqs, P, true);
         ASSERT_EQ(floatsOf(O.as<uint16_t>() + At, D), Want)
             << Kind << ' ' << T << ' ' << Head;

@@ -30,8 +30,9 @@ inline Floats floatsOf(const uint16_t *Bits, int64_t N) {
 }
 
 /// R1 without a weight scale.
-inline float dotR1(const float *X, const float *W, int64_t N) {
-  return num::dot(X, W, nullptr, N);
+inline float dotR1(const float *X, const float *W, int64_t N,
+                   num::DotOrder Order = num::DotOrder::Chain) {
+  return num::dot(X, W, nullptr, N, Order);
 }
 
 /// The tree of R3 over 16 accumulators.

@@ -68,10 +68,12 @@ protected:
     Inner.addPass(kern::createSchedulePhasesPass());
     ASSERT_TRUE(succeeded(Passes.run(*Module)));
   }
+  /// No NaN in any format, scales from 2^-57 on.
   void addTensor(llvm::StringRef Name, size_t Bytes) {
     std::vector<uint8_t> &Data = Tensors[Name];
     for (size_t I = 0; I < Bytes; ++I)
-      Data.push_back(uint8_t(Random() % 112)); // no NaN in any format
+      Data.push_back(uint8_t(Name.ends_with(".scale") ? 70 + Random() % 112
+                                                      : Random() % 112));
   }
   /// The packed weights, or the error's text in `Problem`.
   std::vector<uint8_t> pack(unsigned Threads = 1) {
@@ -212,17 +214,20 @@ TEST_F(ProgramTest, EmittedProgramRuns) {
   auto *X = reinterpret_cast<const uint16_t *>(At(0));
   auto *Y = reinterpret_cast<const float *>(At(2));
   float Scale = num::e8m0ToFloat(Tensors["head.scale"][0]);
+  bool IsSplit = facts().target.order == num::DotOrder::Split;
   for (int T = 0; T < 3; ++T)
     for (int N = 0; N < 40; ++N) {
       float Total = 0;
       for (int G = 0; G < 128; G += 32) {
-        float Chain = 0;
+        float Chains[2] = {}; // of odd elements apart where the order is so
         for (int I = G; I < G + 32; I += 2)
-          for (int J : {I + 1, I})
+          for (int J : {I + 1, I}) {
+            float &Chain = Chains[IsSplit && J % 2];
             Chain = std::fma(
                 num::bf16ToFloat(X[T * 128 + J]),
                 num::e4m3ToFloat(Tensors["head.weight"][N * 128 + J]), Chain);
-        Total = std::fma(Chain, Scale, Total);
+          }
+        Total = std::fma(Chains[0] + Chains[1], Scale, Total);
       }
       ASSERT_EQ(Y[T * 40 + N], Total) << T << ' ' << N;
     }
@@ -253,6 +258,18 @@ TEST_F(ProgramTest, PackerRefusesBadTensors) {
   pack();
   EXPECT_EQ(Problem, "tensor head.scale: expected scales from 2^-60 to 2^60, "
                      "found 2^-61 (code 66); the checkpoint is damaged");
+  // A scale of zeros may be any: these are of both signs.
+  std::vector<uint8_t> Codes = Tensors["head.weight"];
+  for (size_t I = 0; I < Codes.size(); ++I)
+    Tensors["head.weight"][I] = I % 3 ? 0 : 0x80;
+  Tensors["head.scale"][0] = 0;
+  pack();
+  EXPECT_EQ(Problem, "");
+  Tensors["head.weight"].back() = 1; // row 39, the last column
+  pack();
+  EXPECT_EQ(Problem, "tensor head.scale: expected scales from 2^-60 to 2^60, "
+                     "found 2^-127 (code 0); the checkpoint is damaged");
+  Tensors["head.weight"] = Codes;
   Tensors["head.scale"][0] = 187;
   Tensors["head.weight"][77] = 0xff;
   pack();

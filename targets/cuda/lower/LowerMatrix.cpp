@@ -226,6 +226,10 @@ Place MatrixPhase::encoded(const Product &p) {
   auto [found, isNew] = blocks.try_emplace(p.x);
   if (!isNew)
     return found->second;
+  if (auto known = b.encoded(p.x)) {
+    found->second = *known;
+    return *known;
+  }
   auto type = llvm::cast<kern::BufferType>(p.x.getType());
   bool ofSlots = type.getPer() == kern::Per::Slot;
   int64_t rowsPer = ofSlots ? b.expertsPerToken() : 1;
@@ -242,6 +246,7 @@ Place MatrixPhase::encoded(const Product &p) {
   l.bind(&l.params.x, b.placeOf(p.x));
   l.bind(&l.params.blocks, place);
   b.launch("encode", k, l, b.gridFor(ceilDiv(items, 256 / 32), 4));
+  b.setEncoded(p.x, place);
   return place;
 }
 

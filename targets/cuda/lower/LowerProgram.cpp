@@ -14,7 +14,7 @@
 namespace dsv4::cuda {
 
 static void lowerPhase(ProgramBuilder &b, kern::KernPhaseOpInterface phase) {
-  b.beginPhase(phase.getPhaseName());
+  b.beginPhase(phase);
   llvm::TypeSwitch<mlir::Operation *>(phase)
       .Case<kern::EmbedOp, kern::NormQuantOp, kern::QuantizeOp, kern::HcMixOp,
             kern::HcPreOp, kern::HcHeadOp, kern::RouteOp, kern::DispatchOp,
@@ -114,8 +114,13 @@ llvm::Expected<CudaProgram> lowerProgram(kern::ProgramOp program,
     if (placement.hostBytes()) // again, with other addresses
       lowered = lowerGraphs(program, target, options, placement);
   }
-  if (lowered && options.fuse)
-    fuseLaunches(*lowered);
+  if (lowered && options.fuse) {
+    FuseOptions fuse;
+    fuse.sharedPerBlock = target.sharedPerBlock;
+    fuse.sharedPerSm = target.sharedPerSm;
+    fuse.reservedShared = target.reservedShared;
+    fuseLaunches(*lowered, fuse);
+  }
   return lowered;
 }
 

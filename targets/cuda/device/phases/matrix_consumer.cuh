@@ -20,13 +20,23 @@ DSV4_DEVICE u32 bf16Of(float x) {
   return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
 }
 
+/// What consumers do when an item is stored: nothing, or the work of launches
+/// behind (fused/product_tails.cuh).
+struct NoTail {
+  template <class Items>
+  DSV4_DEVICE void stored(const Items &, const MatrixItem &,
+                          const MatrixJob &) const {}
+};
+
 /// A warpgroup's part of the block: multiplies strip `group` of every item.
-template <class C> class MatrixConsumer {
+template <class C, class Tail = NoTail> class MatrixConsumer {
   using Plan = MatrixPlan<C>;
   using S = MatrixShared<C>;
   static constexpr int R = C::columns / 2;
 
 public:
+  DSV4_DEVICE explicit MatrixConsumer(const Tail &tail) : tail(tail) {}
+
   template <class Items> DSV4_DEVICE void run(Items items) {
     MatrixItem item;
     while (items.next(item)) {
@@ -68,6 +78,7 @@ private:
     }
     if (group() < item.strips)
       store(items, item, job, result);
+    tail.stored(items, item, job);
   }
 
   /// Where a lane reads next: its codes and offsets of its group's tile, the
@@ -333,6 +344,7 @@ private:
     }
   }
 
+  const Tail &tail;
   RingPlace<C::weightStages> weights;
   RingPlace<C::xStages> x;
   u32 inWeights = 0, inX = 0; // blocks into the stages

@@ -55,6 +55,7 @@ template <class C> struct MatrixPlan {
       larger(larger(stageOf(WeightFormat::Fp8), stageOf(WeightFormat::Fp8Wide)),
              stageOf(WeightFormat::Bf16)));
 
+  static constexpr u32 tailFlagAt = 512; // a word, for tails
   static constexpr u32 scalesAt = 1024;
   static constexpr u32 scaleBytes = xRows * 16; // of a stage: 16 each
   static constexpr u32 xAt = scalesAt + C::xStages * scaleBytes;
@@ -67,7 +68,7 @@ template <class C> struct MatrixPlan {
   static constexpr u32 consumers = C::groups * 128, loaders = 96;
   static constexpr u32 threads = consumers + loaders + 32;
 
-  static_assert((2 * C::weightStages + 2 * C::xStages) * 8 <= scalesAt);
+  static_assert((2 * C::weightStages + 2 * C::xStages) * 8 <= tailFlagAt);
   static_assert(xRows % C::columns == 0 && C::columns % 8 == 0);
   static_assert(C::weightStages > 1 && C::xStages > 1);
 };

@@ -38,7 +38,9 @@ bool joins(Operation *phase, Operation *last, Fusion fusion, Step step) {
     return true;
   if (fusion == Fusion::Planned && isa<kern::RopeTableOp>(phase))
     return true;
-  bool closesProduct = isa<kern::HcMixOp>(phase) && last && isProduct(last);
+  bool closesProduct = isa<kern::HcMixOp>(phase) && last &&
+                       (isProduct(last) || (fusion == Fusion::Planned &&
+                                            isa<kern::CombineOp>(last)));
   bool takesTokens =
       isa<kern::NormQuantOp, kern::TopKOp>(phase) || closesProduct;
   return takesTokens && step == Step::One;
@@ -51,7 +53,8 @@ public:
 
   void add(kern::KernPhaseOpInterface phase) {
     int64_t level = operandLevel(phase) + encode(phase);
-    bool isJoined = joins(phase, last, fusion, step);
+    bool isJoined = (hasWriter(phase) || isa<kern::RopeTableOp>(phase)) &&
+                    joins(phase, last, fusion, step);
     if (!isJoined && !sharesLaunch(phase, level))
       ++count.launches;
     level += !isJoined;
@@ -108,6 +111,14 @@ private:
     return out;
   }
 
+  /// Whether a phase before makes something that this one reads; else there is
+  /// no launch to join.
+  bool hasWriter(kern::KernPhaseOpInterface phase) const {
+    return llvm::any_of(phase.getReadOperands(), [&](unsigned i) {
+      return writers.contains(phase->getOperand(i));
+    });
+  }
+
   int64_t operandLevel(kern::KernPhaseOpInterface phase) const {
     int64_t level = 0;
     for (unsigned i : phase.getReadOperands())
@@ -160,7 +171,9 @@ private:
 LaunchCount countLaunches(kern::ProgramOp program, Fusion fusion,
                           int64_t tokens,
                           llvm::function_ref<bool(Operation *)> isCut) {
-  Step step = tokens <= 1 ? Step::One : tokens <= 8 ? Step::Few : Step::Many;
+  // The plan is that of decode.
+  bool isOne = tokens <= 1 || fusion == Fusion::Planned;
+  Step step = isOne ? Step::One : tokens <= 8 ? Step::Few : Step::Many;
   Counter counter(fusion, step, isCut);
   for (auto phase : program.getBody().getOps<kern::KernPhaseOpInterface>())
     counter.add(phase);

@@ -312,6 +312,13 @@ TEST(FuseTest, Flash) {
   auto Fused = lowerProgram(Program, **Target, Options);
   ASSERT_TRUE(bool(Fused)) << llvm::toString(Fused.takeError());
   ASSERT_EQ(Plain->graphs.size(), Fused->graphs.size());
+  // Room that is kept for phases that run together.
+  int64_t Before = Plain->parts[WorkspacePart].bytes.fixed,
+          After = Fused->parts[WorkspacePart].bytes.fixed;
+  printf("buffers %lld, workspace %lld, fused %lld\n",
+         (long long)Fused->parts[BuffersPart].bytes.fixed, (long long)Before,
+         (long long)After);
+  EXPECT_LT(After, Before + Before / 4);
   // What is predicted is what is lowered, but for the copies of step and
   // logits.
   auto Predicted = planPhases(Program, **findGpu("h200"),

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Products with tails against the launches that they replace, over schedules
-// and bit for bit. Every fused launch runs twice, so counters that are not zero
-// again show. Not run on hardware.
+// and bit for bit. Every fused launch runs twice, and counters are zero behind
+// it. Not run on hardware.
 
 #include "targets/cuda/device/phases/fused/product_tails.cuh"
 #include "test/unit/cuda-linear/LinearTools.h"
@@ -130,6 +130,10 @@ Global<u32> counters(Emulator &emu, size_t count) {
   return emu.buffer("counters", std::vector<u32>(count));
 }
 
+void expectZeros(Global<u32> at, size_t count) {
+  EXPECT_EQ(contents(at, count), std::vector<u32>(count));
+}
+
 class ProductTailsTest : public testing::TestWithParam<u32> {};
 INSTANTIATE_TEST_SUITE_P(Tokens, ProductTailsTest, testing::Values(1, 2, 7));
 
@@ -172,6 +176,7 @@ TEST_P(ProductTailsTest, SumsAndColumns) {
             sizes = std::array{products.bytesOf(0), products.bytesOf(1),
                                products.bytesOf(2)},
             wanted = products.params] {
+      expectZeros(f.plan.counters, 8);
       for (u32 i = 0; i < 3; ++i)
         expectSame(f.product.jobs[i].y, wanted.jobs[i].y, sizes[i], "y");
       expectSame(f.tasks.own.phase.xq, p.phase.xq, count, "xq");
@@ -216,6 +221,7 @@ TEST_P(ProductTailsTest, RowsByABlock) {
         },
         products.x.edges);
     return [=] {
+      expectZeros(f.plan.counters, 1);
       expectSame(f.tasks.own.phase.y, p.phase.y, count, "y");
       expectSame(f.tasks.own.phase.yq, p.phase.yq, count, "yq");
       expectSame(f.tasks.own.blocks, p.blocks, bytes, "blocks");
@@ -295,6 +301,9 @@ TEST_P(ProductTailsTest, ClosesASublayer) {
         },
         products.x.edges);
     return [=] {
+      expectZeros(f.plan.counters, 3);
+      expectZeros(f.tasks.own.counters, tokens);
+      expectZeros(own.counters, tokens);
       for (const HcMixPreParams *got : {&f.tasks.own, &own}) {
         expectSame(got->mix.streamsOut, p.mix.streamsOut, count * 4, "closed");
         expectSame(got->pre.phase.x, p.pre.phase.x, count, "x");
@@ -394,6 +403,7 @@ TEST_P(ProductTailsTest, SwigluOfExperts) {
         },
         x.edges);
     return [=] {
+      expectZeros(f.plan.counters, slots * 3);
       expectSame(f.tasks.own.phase.h, p.phase.h, count, "h");
       expectSame(f.tasks.own.blocks, p.blocks, bytes, "blocks");
     };

@@ -14,9 +14,11 @@
 
 namespace dsv4::cuda {
 
-/// As runtime/numerics rounds: to nearest even by integers.
+/// As runtime/numerics rounds: to nearest even by integers, and its NaN.
 DSV4_DEVICE u32 bf16Of(float x) {
   u32 bits = __builtin_bit_cast(u32, x);
+  if ((bits & 0x7fffffffu) > 0x7f800000u)
+    return 0xffc0u;
   return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
 }
 

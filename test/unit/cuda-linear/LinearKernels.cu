@@ -44,6 +44,11 @@ template <u32 Formats, u32 Columns> struct Escaping : Config<Formats, Columns> {
   static constexpr bool escapes = true;
 };
 
+/// Products as programs have them by default, FP16 on every architecture.
+template <u32 Formats, u32 Columns> struct Exact : Config<Formats, Columns> {
+  static constexpr MmaKind mma = MmaKind::F16;
+};
+
 inline constexpr u32 sharedLimit = (large ? 163 : 99) * 1024;
 
 template <class C>

@@ -129,6 +129,8 @@ using E4m3Bulk = TestConfig<MmaKind::E4M3, 8, true>;
 using E4m3Async = TestConfig<MmaKind::E4M3, 16, false, false>;
 using F16Bulk = TestConfig<MmaKind::F16, 32, false>;
 using F16Async = TestConfig<MmaKind::F16, 8, true, false>;
+using F16Tile16 = TestConfig<MmaKind::F16, 16, false>;
+using F16Tile64 = TestConfig<MmaKind::F16, 64, false, true, 1>;
 using Configs =
     testing::Types<Wgmma8, WgmmaFours, WgmmaThrees, Wgmma16, Wgmma32, Wgmma64,
                    E4m3Bulk, E4m3Async, F16Bulk, F16Async>;
@@ -256,7 +258,9 @@ TEST(CudaLinearInvariance, OfWgmma) {
   expectInvariant<Wgmma8, Wgmma16, Wgmma32, Wgmma64>();
 }
 TEST(CudaLinearInvariance, OfE4m3) { expectInvariant<E4m3Bulk, E4m3Async>(); }
-TEST(CudaLinearInvariance, OfF16) { expectInvariant<F16Async, F16Bulk>(); }
+TEST(CudaLinearInvariance, OfF16) {
+  expectInvariant<F16Async, F16Tile16, F16Bulk, F16Tile64>();
+}
 
 } // namespace
 } // namespace dsv4::cuda::test

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <regex>
@@ -197,7 +198,7 @@ int32_t Fuser::chainKernel(const NodeSpec &a, const NodeSpec &b,
                          : first;
   fused.symbol = "k_" + name;
   fused.header = std::string(fusedFolder) + rule.header;
-  fused.paramsBytes = first.paramsBytes + (encodes ? 8 : second.paramsBytes);
+  fused.paramsBytes = first.paramsBytes + (encodes ? 16 : second.paramsBytes);
   std::string configs = name + "_a";
   fused.text = renamed(*entryA, configs);
   if (!encodes) {
@@ -238,7 +239,9 @@ bool Fuser::fuseChain(GraphSpec &graph, size_t at, const Rule &rule) {
   if (encodes) {
     OperandSpec operand = *blocks;
     operand.at = int32_t(node.params.size());
-    node.params.resize(node.params.size() + 8);
+    node.params.resize(node.params.size() + 16);
+    std::memcpy(node.params.data() + operand.at + 8,
+                b.params.data() + offsetof(EncodeParams, blockBytes), 4);
     node.operands.push_back(operand);
   } else {
     append(node, rule.form == Rule::Form::SecondThenFirst ? a : b);

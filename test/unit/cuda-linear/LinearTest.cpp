@@ -37,13 +37,13 @@ template <class C> Run run(const Products &phase, Ran how) {
   LinearParams params{};
   params.rows = rows;
   params.numJobs = u32(phase.jobs.size());
-  DeviceX codes =
-      uploadX(emu, part(phase.quantised, how.first, how.tokens), true, rows);
+  DeviceX codes = uploadX(emu, part(phase.quantised, how.first, how.tokens),
+                          true, rows, blockBytes<C>());
   DeviceX plain =
-      uploadX(emu, part(phase.plain, how.first, how.tokens), false, rows);
+      uploadX(emu, part(phase.plain, how.first, how.tokens), false, rows, 0);
   for (u32 i = 0; i < params.numJobs; ++i) {
     const HostJob &host = phase.jobs[i];
-    MatrixJob &job = params.jobs[i] = deviceJob(host);
+    MatrixJob &job = params.jobs[i] = deviceJob(host, blockBytes<C>());
     job.w = emu.input("w", mustPack(host.matrix));
     job.x = readsBf16(job.format) ? plain.data : codes.data;
     size_t count = size_t(how.tokens) * job.rows;
@@ -221,7 +221,7 @@ TYPED_TEST(CudaLinear, NoTokens) {
   LinearParams params{};
   params.rows = emu.input<i64>("rows", {0});
   params.numJobs = 1;
-  params.jobs[0] = deviceJob(phase.jobs[0]);
+  params.jobs[0] = deviceJob(phase.jobs[0], blockBytes<TypeParam>());
   using C = TypeParam;
   emu.launch("linear", {2}, {MatrixPlan<C>::threads},
              MatrixPlan<C>::sharedBytes, DSV4_PHASE(params, linear, C));

@@ -37,8 +37,7 @@ TEST(CudaGraphs, AreAFactorOfFourApart) {
 template <class Params> std::vector<u32> splitsOf(const NodeSpec &node) {
   Params params;
   EXPECT_EQ(node.params.size(), sizeof(params));
-  std::memcpy(static_cast<void *>(&params), node.params.data(),
-              sizeof(params));
+  std::memcpy(static_cast<void *>(&params), node.params.data(), sizeof(params));
   std::vector<u32> splits;
   for (u32 i = 0; i < params.numJobs; ++i)
     splits.push_back(params.jobs[i].split);

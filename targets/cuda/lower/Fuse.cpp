@@ -16,6 +16,8 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 namespace dsv4::cuda {
 
@@ -99,7 +101,7 @@ int32_t Fuser::chainKernel(const NodeSpec &a, const NodeSpec &b,
   KernelSpec fused = encodes ? first : second;
   fused.symbol = "k_" + name;
   fused.header = std::string(fusedFolder) + rule.header;
-  fused.paramsBytes = first.paramsBytes + (encodes ? 8 : second.paramsBytes);
+  fused.paramsBytes = first.paramsBytes + (encodes ? 16 : second.paramsBytes);
   std::string configs = entryA->args[0], other = entryB->args[0];
   fused.text = entryA->rest + (encodes ? "" : entryB->rest);
   if (rule.form == Rule::Form::FirstThenSecond) {
@@ -133,10 +135,14 @@ bool Fuser::fuseChain(GraphSpec &graph, size_t at, const Rule &rule) {
   if (kernel < 0)
     return false;
   NodeSpec node = rule.form == Rule::Form::SecondThenFirst ? b : a;
-  if (encodes)
+  if (encodes) {
     appendOperand(node, blocks->part, blocks->offset);
-  else
+    node.params.resize(node.params.size() + 8);
+    std::memcpy(node.params.data() + node.params.size() - 8,
+                b.params.data() + offsetof(EncodeParams, blockBytes), 4);
+  } else {
     append(node, rule.form == Rule::Form::SecondThenFirst ? a : b);
+  }
   if (rule.form == Rule::Form::FirstThenSecond)
     node.gridX = node.gridY = {1, 0, 0, 0, 1};
   node.name = a.name;

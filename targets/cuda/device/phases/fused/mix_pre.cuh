@@ -96,7 +96,7 @@ template <class Mix, class Pre> struct PreAfterMix {
     if (!arriveLast(counters + token, HcMixPlan<Mix>::Chunks, flag,
                     Plan::Threads))
       return false;
-    hcPreRow<Pre>(p.phase, token, EncodeSink{p.blocks},
+    hcPreRow<Pre>(p.phase, token, EncodeSink{p.blocks, p.blockBytes},
                   BlockView<Plan::Threads>{0, 1, Plan::PreAt});
     return true;
   }

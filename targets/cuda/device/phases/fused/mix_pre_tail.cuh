@@ -76,7 +76,8 @@ template <class Mix, class Pre> struct MixPreTail {
     view.sharedAt += BodyAt;
     hcMixItem<Mix>(p.mix, row, chunk, StoredOut<Mix>{p.mix}, view);
     if (arriveLast(p.counters + row, HcMixPlan<Mix>::Chunks, flag, threads))
-      hcPreRow<Pre>(p.pre.phase, row, EncodeSink{p.pre.blocks}, view);
+      hcPreRow<Pre>(p.pre.phase, row,
+                    EncodeSink{p.pre.blocks, p.pre.blockBytes}, view);
   }
 };
 

@@ -27,7 +27,7 @@ template <class C> struct QuantizeEncodeTail {
   static constexpr TailBy by = TailBy::Warp;
   template <class View>
   DSV4_DEVICE static void run(const Params &p, const View &view) {
-    quantize<C>(p.phase, EncodeSink{p.blocks}, view);
+    quantize<C>(p.phase, EncodeSink{p.blocks, p.blockBytes}, view);
   }
 };
 
@@ -36,7 +36,7 @@ template <class C> struct SwigluEncodeTail {
   static constexpr TailBy by = TailBy::Warp;
   template <class View>
   DSV4_DEVICE static void run(const Params &p, const View &view) {
-    swiglu<C>(p.phase, EncodeSink{p.blocks}, view);
+    swiglu<C>(p.phase, EncodeSink{p.blocks, p.blockBytes}, view);
   }
 };
 
@@ -46,7 +46,7 @@ template <class C> struct NormQuantEncodeTail {
   static constexpr u32 threads = NormQuantPlan<C>::Threads;
   template <class View>
   DSV4_DEVICE static void run(const Params &p, const View &view) {
-    normQuant<C>(p.phase, EncodeSink{p.blocks}, view);
+    normQuant<C>(p.phase, EncodeSink{p.blocks, p.blockBytes}, view);
   }
 };
 

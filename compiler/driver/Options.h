@@ -35,7 +35,7 @@ struct CompileOptions {
   int64_t sequences = 1;            // state slots of the executable
   int64_t stepTokens = 512;         // rows of one step
   int multiprocessors = 132;        // of the GPU that grids are made for
-  bool fuseLaunches = false;        // neighbouring phases in one launch
+  bool fuseLaunches = true;         // neighbouring phases in one launch
   int64_t deviceMemory = 0;         // MiB free on the GPU; 0: enough
   std::string expertUsage;          // file: tokens of each expert, or empty
   bool printConfigs = false;        // and stop

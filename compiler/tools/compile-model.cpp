@@ -49,8 +49,8 @@ void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
                  "H100 or H200)")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--fuse-launches,!--no-fuse-launches", o.fuseLaunches,
-               "neighbouring phases of a GPU in one launch; the same bits "
-               "(docs/cuda-fusion.md)");
+               "neighbouring phases of a GPU in one launch, the default; the "
+               "same bits without (docs/cuda-fusion.md)");
   app.add_option("--device-memory", o.deviceMemory,
                  "MiB free on the GPU; the embedding and cold experts beyond "
                  "it stay in host memory, where the GPU reads them (slow)")

@@ -23,8 +23,14 @@ inline float bf16ToFloat(uint16_t bits) {
   return floatOfBits(uint32_t(bits) << 16);
 }
 
+/// What becomes of a NaN: that of an invalid operation on x86, the lowest key
+/// of all scores. Rounding would make -0 of a GPU's, 0x7fffffff.
+constexpr uint16_t Bf16NaN = 0xffc0;
+
 inline uint16_t floatToBf16(float x) {
   uint32_t b = bitsOf(x);
+  if ((b & 0x7fffffffu) > 0x7f800000u)
+    return Bf16NaN;
   return uint16_t((b + 0x7fffu + ((b >> 16) & 1u)) >> 16);
 }
 

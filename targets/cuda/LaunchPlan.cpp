@@ -3,7 +3,8 @@
 //
 // A phase that joins a launch takes none of its own: it is a tail of the launch
 // that makes its operands, or a head or a neighbour of one behind it, and so
-// as late as its operands are.
+// as late as its operands are. Which do for how many tokens is what
+// lower/Fuse.cpp does; FuseTest compares.
 
 #include "targets/cuda/LaunchPlan.h"
 
@@ -19,30 +20,48 @@ bool isSide(Operation *phase) {
   return isa<kern::QueryHeadsOp, kern::StoreKvOp, kern::IndexQueryOp>(phase);
 }
 
-bool joins(Operation *phase, Fusion fusion) {
-  if (fusion == Fusion::None)
+bool isProduct(Operation *phase) {
+  return isa<kern::LinearOp, kern::ExpertLinearOp>(phase);
+}
+
+/// Steps of few tokens have tails, those of one also such that take token after
+/// token (FuseOptions).
+enum class Step { One, Few, Many };
+
+bool joins(Operation *phase, Operation *last, Fusion fusion, Step step) {
+  if (fusion == Fusion::None || (fusion == Fusion::Done && step == Step::Many))
     return false;
-  if (isa<kern::DispatchOp, kern::CombineOp>(phase))
+  if (isSide(phase) ||
+      isa<kern::DispatchOp, kern::CombineOp, kern::HcPreOp, kern::QuantizeOp,
+          kern::RouteOp, kern::SwigluOp, kern::CompressOp, kern::CarryOp>(
+          phase))
     return true;
-  return fusion == Fusion::Planned &&
-         (isSide(phase) ||
-          isa<kern::HcPreOp, kern::NormQuantOp, kern::QuantizeOp, kern::RouteOp,
-              kern::SwigluOp, kern::TopKOp, kern::CompressOp, kern::CarryOp,
-              kern::RopeTableOp>(phase));
+  if (fusion == Fusion::Planned && isa<kern::RopeTableOp>(phase))
+    return true;
+  bool closesProduct = isa<kern::HcMixOp>(phase) && last &&
+                       (isProduct(last) || (fusion == Fusion::Planned &&
+                                            isa<kern::CombineOp>(last)));
+  bool takesTokens =
+      isa<kern::NormQuantOp, kern::TopKOp>(phase) || closesProduct;
+  return takesTokens && step == Step::One;
 }
 
 class Counter {
 public:
-  Counter(Fusion fusion, llvm::function_ref<bool(Operation *)> isCut)
-      : fusion(fusion), isCut(isCut) {}
+  Counter(Fusion fusion, Step step, llvm::function_ref<bool(Operation *)> isCut)
+      : fusion(fusion), step(step), isCut(isCut) {}
 
   void add(kern::KernPhaseOpInterface phase) {
     int64_t level = operandLevel(phase) + encode(phase);
-    if (!joins(phase, fusion) && !sharesLaunch(phase, level))
+    bool isJoined = (hasWriter(phase) || isa<kern::RopeTableOp>(phase)) &&
+                    joins(phase, last, fusion, step);
+    if (!isJoined && !sharesLaunch(phase, level))
       ++count.launches;
-    level += !joins(phase, fusion);
-    bool isTwo = isa<kern::AttendOp>(phase) || isCut(phase);
-    if (isTwo && fusion != Fusion::Planned) {
+    level += !isJoined;
+    bool hasSums =
+        isCut(phase) && (fusion == Fusion::None || step == Step::Many);
+    bool hasSplits = isa<kern::AttendOp>(phase) && fusion != Fusion::Planned;
+    if (hasSums || hasSplits) {
       ++count.launches;
       ++level;
     }
@@ -56,8 +75,7 @@ public:
 private:
   /// A phase encodes what its products of FP8 and FP4 read if somebody has
   /// quantised it: 1 if that is a launch before this one. Fused, it is the work
-  /// of the phase that quantised, as long as no products lie between, whose
-  /// workspace it would share.
+  /// of the phase that quantised.
   int64_t encode(kern::KernPhaseOpInterface phase) {
     if (!isProduct(phase))
       return 0;
@@ -69,20 +87,14 @@ private:
                         kern::SwigluOp>(writer);
       if (!isQuantised) // read as rows of BF16
         continue;
-      bool isNear = !lastProduct || (writer && writer->getBlock() &&
-                                     lastProduct->isBeforeInBlock(writer));
-      if (fusion == Fusion::Planned || (fusion == Fusion::Done && isNear))
+      if (fusion != Fusion::None)
         continue;
       ++count.launches;
       more = 1;
     }
-    lastProduct = phase;
     return more;
   }
 
-  static bool isProduct(Operation *phase) {
-    return isa<kern::LinearOp, kern::ExpertLinearOp>(phase);
-  }
   static SmallVector<Value> codedInputs(Operation *phase) {
     SmallVector<Value> out;
     auto add = [&](Value x, Value weight) {
@@ -99,6 +111,14 @@ private:
     return out;
   }
 
+  /// Whether a phase before makes something that this one reads; else there is
+  /// no launch to join.
+  bool hasWriter(kern::KernPhaseOpInterface phase) const {
+    return llvm::any_of(phase.getReadOperands(), [&](unsigned i) {
+      return writers.contains(phase->getOperand(i));
+    });
+  }
+
   int64_t operandLevel(kern::KernPhaseOpInterface phase) const {
     int64_t level = 0;
     for (unsigned i : phase.getReadOperands())
@@ -112,10 +132,10 @@ private:
 
   /// Neighbours of one launch: the later of both levels is theirs.
   bool sharesLaunch(Operation *phase, int64_t &level) {
-    bool shares =
-        fusion == Fusion::Done && last && isSide(last) && isSide(phase);
+    bool shares = fusion == Fusion::Done && step == Step::Many && last &&
+                  isSide(last) && isSide(phase);
     // The shared expert's w2 beside the experts'.
-    shares |= fusion == Fusion::Planned && last &&
+    shares |= fusion != Fusion::None && step != Step::Many && last &&
               isa<kern::ExpertLinearOp>(last) && isa<kern::LinearOp>(phase) &&
               level <= lastLevel;
     if (shares)
@@ -138,18 +158,23 @@ private:
   }
 
   Fusion fusion;
+  Step step;
   llvm::function_ref<bool(Operation *)> isCut;
   llvm::DenseMap<Value, int64_t> read, written; // the last one's level
   llvm::DenseMap<Value, Operation *> writers;
-  Operation *last = nullptr, *lastProduct = nullptr;
+  Operation *last = nullptr;
   int64_t lastLevel = 0;
 };
 
 } // namespace
 
 LaunchCount countLaunches(kern::ProgramOp program, Fusion fusion,
+                          int64_t tokens,
                           llvm::function_ref<bool(Operation *)> isCut) {
-  Counter counter(fusion, isCut);
+  // The plan is that of decode.
+  bool isOne = tokens <= 1 || fusion == Fusion::Planned;
+  Step step = isOne ? Step::One : tokens <= 8 ? Step::Few : Step::Many;
+  Counter counter(fusion, step, isCut);
   for (auto phase : program.getBody().getOps<kern::KernPhaseOpInterface>())
     counter.add(phase);
   return counter.count;

@@ -14,8 +14,8 @@
 
 namespace dsv4::cuda {
 
-/// Nothing; what lower/Fuse.cpp does for few tokens; what docs/cuda-fusion.md
-/// plans behind that.
+/// Nothing; what lower/Fuse.cpp does; what docs/cuda-fusion.md plans behind
+/// that.
 enum class Fusion { None, Done, Planned };
 
 struct LaunchCount {
@@ -26,8 +26,9 @@ struct LaunchCount {
 
 /// Phases become launches as they are lowered: encodings before products of FP8
 /// and FP4, sums of parts behind products that are cut (`isCut`), two for
-/// attend.
+/// attend. `tokens`: of the step.
 LaunchCount countLaunches(kern::ProgramOp program, Fusion fusion,
+                          int64_t tokens,
                           llvm::function_ref<bool(mlir::Operation *)> isCut);
 
 } // namespace dsv4::cuda

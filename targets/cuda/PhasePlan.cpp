@@ -353,9 +353,9 @@ llvm::Expected<PhasePlan> planPhases(kern::ProgramOp program, const Gpu &gpu,
   auto isCut = [&](Operation *phase) { return cut.contains(phase); };
   // Prefill takes the fusions of few tokens no more than Fuse does; what it
   // gains from them is nothing beside its work.
-  plan.unfused = countLaunches(program, Fusion::None, isCut);
-  plan.fused = countLaunches(program, Fusion::Done, isCut);
-  plan.planned = countLaunches(program, Fusion::Planned, isCut);
+  plan.unfused = countLaunches(program, Fusion::None, step.tokens, isCut);
+  plan.fused = countLaunches(program, Fusion::Done, step.tokens, isCut);
+  plan.planned = countLaunches(program, Fusion::Planned, step.tokens, isCut);
   return plan;
 }
 

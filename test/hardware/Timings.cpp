@@ -208,14 +208,15 @@ MatrixLayout layoutOf(const Job &job) {
 }
 
 MatrixJob deviceJob(Bench &b, const Job &job, const MatrixLayout &layout,
-                    i64 xRows, i64 yRows) {
+                    bool wide, i64 xRows, i64 yRows) {
   MatrixJob to{};
   to.format = job.format;
   to.rows = u32(job.rows);
   to.blocks = u32(layout.tilesPerStrip());
   to.xGroups = job.groups;
-  to.xBytes =
-      readsBf16(job.format) ? u32(job.k) * 2 : to.blocks * ActivationBytes;
+  to.xBytes = readsBf16(job.format) ? u32(job.k) * 2
+              : wide                ? to.blocks * WideActivationBytes
+                                    : to.blocks * ActivationBytes;
   to.xRowBytes = to.xBytes * job.groups;
   to.split = job.split;
   to.tilesBegin = u32(layout.headerBytes());
@@ -239,7 +240,8 @@ void product(Bench &b, const char *name, const std::vector<Job> &jobs,
   u32 items = 0;
   for (const Job &job : jobs) {
     MatrixLayout layout = layoutOf(job);
-    p.jobs[p.numJobs++] = deviceJob(b, job, layout, tokens, tokens);
+    p.jobs[p.numJobs++] =
+        deviceJob(b, job, layout, MatrixPlan<C>::wideBlocks, tokens, tokens);
     sizes.push_back(u64(layout.packedBytes(0)));
     bytes += sizes.back();
     flops += 2.0 * tokens * double(job.rows) * double(job.k);
@@ -299,7 +301,8 @@ void experts(Bench &b, const char *name, const std::vector<Job> &jobs,
     p.stride[p.numJobs] = i64(layout.packedBytes(0) + 127) / 128 * 128;
     bytes += active * u64(p.stride[p.numJobs]);
     items += active * u32(layout.strips()) * job.split;
-    p.jobs[p.numJobs++] = deviceJob(b, job, layout, active, active);
+    p.jobs[p.numJobs++] =
+        deviceJob(b, job, layout, MatrixPlan<C>::wideBlocks, active, active);
   }
   b.report(name, double(bytes), [&](u32 i) {
     i64 at = 0;

@@ -27,6 +27,12 @@ inline float flush(float x) {
   return bits & 0x7f800000u ? x : __builtin_bit_cast(float, bits & 0x80000000u);
 }
 
+/// As an instruction on float32 gives it: every NaN is the canonical one, which
+/// is not the host's.
+inline float canonical(float x) {
+  return x == x ? x : __builtin_bit_cast(float, 0x7fffffffu);
+}
+
 /// The value of `bits`, exactly.
 inline double decode(SmallFloat f, u32 bits) {
   int bias = (1 << (f.exponent - 1)) - 1;

@@ -92,6 +92,10 @@ DSV4_LAYOUT int activationWord(int c, int q) { return q * 4 + c; }
 /// order, and their scale as four equal floats (phases/activations.cuh).
 inline constexpr int ActivationBytes = TileK + VectorBytes;
 
+/// The same as products of FP16 want it: values of 128 k in FP16, in the order
+/// of k, and the scale.
+inline constexpr int WideActivationBytes = 2 * TileK + VectorBytes;
+
 } // namespace dsv4::cuda
 
 #endif // DSV4_TARGETS_CUDA_DEVICE_LAYOUT_H

@@ -83,11 +83,12 @@ DSV4_DEVICE u32 prmt(u32 a, u32 b, u32 selector) {
 }
 
 /// fma.rn.ftz.f32, whatever the compiler's contraction is set to: subnormal
-/// inputs and results are zeros of their sign (numerics, ground rules).
+/// inputs and results are zeros of their sign (numerics, ground rules), and a
+/// NaN is 0x7fffffff.
 DSV4_DEVICE float fmaF32(float a, float b, float c) {
 #ifdef DSV4_CPU_EMU
-  using emu::alu::flush;
-  return flush(__builtin_fmaf(flush(a), flush(b), flush(c)));
+  using namespace emu::alu;
+  return canonical(flush(__builtin_fmaf(flush(a), flush(b), flush(c))));
 #else
   float result;
   asm("fma.rn.ftz.f32 %0, %1, %2, %3;" : "=f"(result) : "f"(a), "f"(b), "f"(c));

@@ -181,8 +181,9 @@ void product(const double *a, const double *b, float *d, u32 n, u32 k) {
       for (u32 i = 0; i < k; ++i)
         for (u32 j = 0; j < 8; ++j)
           sum[j] += a[row * k + i] * b[i * n + column + j];
-      for (u32 j = 0; j < 8; ++j)
-        to[j] = float(sum[j]);
+      for (u32 j = 0; j < 8; ++j) // the only NaN that instructions make
+        to[j] = sum[j] == sum[j] ? float(sum[j])
+                                 : __builtin_bit_cast(float, 0x7fffffffu);
     }
 }
 

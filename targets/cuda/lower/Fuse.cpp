@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// See Fuse.h. The parameters of a fused phase are those of its phases one after
-// another (device/phases/fused), so a fused launch is made of the bytes and
-// operands of two and knows nothing of what is in them.
+// See Fuse.h. Encodings first, then tails (FuseTails.h), which take phases from
+// farther away, then what is left of neighbours.
 
 #include "targets/cuda/lower/Fuse.h"
+
+#include "targets/cuda/lower/FuseTails.h"
 
 #include "targets/cuda/device/phases/fused/combine_mix.cuh"
 #include "targets/cuda/device/phases/fused/encode_rows.cuh"
@@ -16,15 +17,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <map>
-#include <optional>
-#include <regex>
+#include <cstring>
 
 namespace dsv4::cuda {
 
 namespace {
-
-constexpr const char *fusedFolder = "targets/cuda/device/phases/fused/";
 
 /// The second launch reads at `in` what the first writes at `out`.
 struct Rule {
@@ -60,106 +57,26 @@ bool isSideTask(const std::string &kind) {
   return kind == "query_heads" || kind == "store_kv" || kind == "index_query";
 }
 
-/// What a kernel's text says: `rest`, then its entry.
-struct Entry {
-  std::string rest, params, body, config;
-};
-
-std::optional<Entry> entryOf(const KernelSpec &kernel) {
-  static const std::regex form(
-      R"(DSV4_ENTRY\(\s*(\w+),\s*(\w+),\s*\w+,\s*(\w+)<(\w+)>\s*\))");
-  std::smatch found;
-  if (!std::regex_search(kernel.text, found, form) || found[1] != kernel.symbol)
-    return std::nullopt;
-  return Entry{found.prefix().str(), found[2], found[3], found[4]};
-}
-
-/// The text with the config struct under a name of its own: the kernel that it
-/// came from may stay beside the fused one.
-std::string renamed(const Entry &entry, const std::string &name) {
-  return std::regex_replace(entry.rest,
-                            std::regex("\\b" + entry.config + "\\b"), name);
-}
-
-const OperandSpec *operandAt(const NodeSpec &node, size_t at) {
-  for (const OperandSpec &operand : node.operands)
-    if (size_t(operand.at) == at)
-      return &operand;
-  return nullptr;
-}
-
-bool sameAddress(const OperandSpec *a, const OperandSpec *b) {
-  return a && b && a->part == b->part && a->offset.fixed == b->offset.fixed &&
-         a->offset.perBlock == b->offset.perBlock;
-}
-
-int64_t valueOf(const dsv4_cuda_count &count, const GraphSpec &graph) {
-  return (count.fixed + count.per_token * graph.tokens +
-          count.per_output * graph.outputs) /
-         count.divisor;
-}
-
-/// Appends parameters of `from` behind those of `to`.
-void append(NodeSpec &to, const NodeSpec &from) {
-  auto shift = int32_t(to.params.size());
-  to.params.insert(to.params.end(), from.params.begin(), from.params.end());
-  for (OperandSpec operand : from.operands) {
-    operand.at += shift;
-    to.operands.push_back(operand);
-  }
-}
-
 class Fuser {
 public:
   Fuser(CudaProgram &program, const FuseOptions &options)
-      : program(program), options(options) {}
+      : program(program), options(options), kernels(program) {}
   int64_t run();
 
 private:
-  bool fuseAt(GraphSpec &graph, size_t at);
+  void fuseEncodings(GraphSpec &graph);
+  void fuseNeighbours(GraphSpec &graph);
   bool fuseChain(GraphSpec &graph, size_t at, const Rule &rule);
   bool fuseSide(GraphSpec &graph, size_t at);
   bool fits(const NodeSpec &a, const NodeSpec &b, const Rule &rule) const;
   void bringEncode(GraphSpec &graph, size_t at);
   int32_t chainKernel(const NodeSpec &a, const NodeSpec &b, const Rule &rule);
   int32_t sideKernel(llvm::ArrayRef<const NodeSpec *> nodes);
-  std::optional<int32_t> known(const std::string &key) const;
-  int32_t add(const std::string &key, KernelSpec kernel);
-  const KernelSpec &kernelOf(const NodeSpec &node) const {
-    return program.kernels[size_t(node.kernel)];
-  }
-  void dropKernels();
 
   CudaProgram &program;
   const FuseOptions &options;
-  std::map<std::string, int32_t> made; // by the symbols that it replaces
+  FusedKernels kernels;
 };
-
-/// Replaces `count` nodes from `at` by `node`; what pointed at one of them
-/// points at it.
-void replace(GraphSpec &graph, size_t at, size_t count, NodeSpec node) {
-  auto moved = [&](int32_t index) {
-    auto i = size_t(index);
-    return int32_t(i < at ? i : i < at + count ? at : i - (count - 1));
-  };
-  graph.nodes[at] = std::move(node);
-  graph.nodes.erase(graph.nodes.begin() + long(at) + 1,
-                    graph.nodes.begin() + long(at + count));
-  std::vector<dsv4_cuda_edge> edges;
-  for (dsv4_cuda_edge edge : graph.edges) {
-    edge.from = moved(edge.from);
-    edge.to = moved(edge.to);
-    bool isThere = false;
-    for (dsv4_cuda_edge &other : edges)
-      if (other.from == edge.from && other.to == edge.to) {
-        isThere = true;
-        other.kind = std::min(other.kind, edge.kind); // full is the stronger
-      }
-    if (edge.from != edge.to && !isThere)
-      edges.push_back(edge);
-  }
-  graph.edges = std::move(edges);
-}
 
 bool Fuser::fits(const NodeSpec &a, const NodeSpec &b, const Rule &rule) const {
   return a.kind == rule.first && b.kind == rule.second && a.kernel >= 0 &&
@@ -167,59 +84,42 @@ bool Fuser::fits(const NodeSpec &a, const NodeSpec &b, const Rule &rule) const {
          sameAddress(operandAt(a, rule.out), operandAt(b, rule.in));
 }
 
-std::optional<int32_t> Fuser::known(const std::string &key) const {
-  auto found = made.find(key);
-  return found == made.end() ? std::nullopt : std::optional(found->second);
-}
-
-int32_t Fuser::add(const std::string &key, KernelSpec kernel) {
-  auto index = int32_t(program.kernels.size());
-  program.kernels.push_back(std::move(kernel));
-  made[key] = index;
-  return index;
-}
-
 /// The fused kernel, or -1 where a text is not understood.
 int32_t Fuser::chainKernel(const NodeSpec &a, const NodeSpec &b,
                            const Rule &rule) {
-  const KernelSpec &first = kernelOf(a), &second = kernelOf(b);
+  const KernelSpec &first = kernels.of(a), &second = kernels.of(b);
   bool encodes = rule.form == Rule::Form::Encode;
   std::string key = first.symbol + (encodes ? "" : " " + second.symbol);
-  if (auto index = known(key))
+  if (auto index = kernels.known(key))
     return *index;
-  auto entryA = entryOf(first), entryB = encodes ? entryA : entryOf(second);
-  if (!entryA || !entryB)
+  std::string name = kernels.next();
+  auto entryA = entryOf(first, name + "_a");
+  auto entryB = encodes ? entryA : entryOf(second, name + "_b");
+  if (!entryA || !entryB || entryA->args.size() != 1 ||
+      entryB->args.size() != 1)
     return -1;
-  std::string name = "fused_" + std::to_string(made.size());
-  KernelSpec fused = rule.form == Rule::Form::FirstThenSecond ||
-                             rule.form == Rule::Form::SecondThenFirst
-                         ? second
-                         : first;
+  KernelSpec fused = encodes ? first : second;
   fused.symbol = "k_" + name;
   fused.header = std::string(fusedFolder) + rule.header;
-  fused.paramsBytes = first.paramsBytes + (encodes ? 8 : second.paramsBytes);
-  std::string configs = name + "_a";
-  fused.text = renamed(*entryA, configs);
-  if (!encodes) {
-    std::string other = name + "_b";
-    fused.text += renamed(*entryB, other);
-    if (rule.form == Rule::Form::FirstThenSecond) {
-      // A block of 8 warps, which route's registers fit: dispatch has E counts
-      // and a row of them for each warp.
-      int32_t warps = second.threads / 32;
-      fused.text += "struct " + name + "_c : " + other +
-                    " {\n  static constexpr dsv4::cuda::u32 Warps = 8;\n};\n";
-      fused.threads = 256;
-      fused.sharedBytes = second.sharedBytes / (warps + 1) * 9;
-      configs += ", " + name + "_c";
-    } else {
-      configs = other + ", " + configs;
-    }
+  fused.paramsBytes = first.paramsBytes + (encodes ? 16 : second.paramsBytes);
+  std::string configs = entryA->args[0], other = entryB->args[0];
+  fused.text = entryA->rest + (encodes ? "" : entryB->rest);
+  if (rule.form == Rule::Form::FirstThenSecond) {
+    // A block of 8 warps, which route's registers fit: dispatch has E counts
+    // and a row of them for each warp.
+    int32_t warps = second.threads / 32;
+    fused.text += "struct " + name + "_c : " + other +
+                  " {\n  static constexpr dsv4::cuda::u32 Warps = 8;\n};\n";
+    fused.threads = 256;
+    fused.sharedBytes = second.sharedBytes / (warps + 1) * 9;
+    configs += ", " + name + "_c";
+  } else if (rule.form == Rule::Form::SecondThenFirst) {
+    configs = other + ", " + configs;
   }
   fused.text += "DSV4_ENTRY(" + fused.symbol + ", " + rule.params + ", " +
                 std::to_string(fused.threads) + ", " + rule.body + "<" +
                 configs + ">)\n";
-  return add(key, std::move(fused));
+  return kernels.add(key, std::move(fused));
 }
 
 bool Fuser::fuseChain(GraphSpec &graph, size_t at, const Rule &rule) {
@@ -236,10 +136,10 @@ bool Fuser::fuseChain(GraphSpec &graph, size_t at, const Rule &rule) {
     return false;
   NodeSpec node = rule.form == Rule::Form::SecondThenFirst ? b : a;
   if (encodes) {
-    OperandSpec operand = *blocks;
-    operand.at = int32_t(node.params.size());
+    appendOperand(node, blocks->part, blocks->offset);
     node.params.resize(node.params.size() + 8);
-    node.operands.push_back(operand);
+    std::memcpy(node.params.data() + node.params.size() - 8,
+                b.params.data() + offsetof(EncodeParams, blockBytes), 4);
   } else {
     append(node, rule.form == Rule::Form::SecondThenFirst ? a : b);
   }
@@ -255,25 +155,27 @@ bool Fuser::fuseChain(GraphSpec &graph, size_t at, const Rule &rule) {
 int32_t Fuser::sideKernel(llvm::ArrayRef<const NodeSpec *> nodes) {
   std::string key = "side";
   for (const NodeSpec *node : nodes)
-    key += " " + kernelOf(*node).symbol;
-  if (auto index = known(key))
+    key += " " + kernels.of(*node).symbol;
+  if (auto index = kernels.known(key))
     return *index;
-  std::string name = "fused_" + std::to_string(made.size());
-  KernelSpec fused = kernelOf(*nodes[0]);
+  std::string name = kernels.next();
+  KernelSpec fused = kernels.of(*nodes[0]);
+  bool ofProducts = !isSideTask(nodes[0]->kind);
   fused.symbol = "k_" + name;
-  fused.header = std::string(fusedFolder) + "side_by_side.cuh";
+  fused.header = std::string(fusedFolder) +
+                 (ofProducts ? "side_products.cuh" : "side_by_side.cuh");
   fused.paramsBytes = 0;
   fused.text.clear();
   std::string tasks, aliases;
   for (size_t i = 0; i < nodes.size(); ++i) {
-    const KernelSpec &one = kernelOf(*nodes[i]);
-    auto entry = entryOf(one);
+    const KernelSpec &one = kernels.of(*nodes[i]);
+    std::string at = name + "_" + std::to_string(i);
+    auto entry = entryOf(one, at);
     if (!entry)
       return -1;
-    std::string at = name + "_" + std::to_string(i);
-    fused.text += renamed(*entry, at);
+    fused.text += entry->rest;
     aliases += "using " + at + "_task = SideTask<" + entry->params + ", " +
-               entry->body + "<" + at + ">>;\n";
+               entry->instance() + ">;\n";
     tasks += (i ? ", " : "") + at + "_task";
     fused.paramsBytes += one.paramsBytes;
     fused.sharedBytes = std::max(fused.sharedBytes, one.sharedBytes);
@@ -282,26 +184,49 @@ int32_t Fuser::sideKernel(llvm::ArrayRef<const NodeSpec *> nodes) {
                 ">;\nDSV4_ENTRY(" + fused.symbol + ", " + name + "_params, " +
                 std::to_string(fused.threads) + ", sideBySide<" + tasks +
                 ">)\n";
-  return add(key, std::move(fused));
+  return kernels.add(key, std::move(fused));
+}
+
+/// How many launches from `at` on may be rows of one grid.
+size_t sideCount(const GraphSpec &graph, const FusedKernels &kernels, size_t at,
+                 const FuseOptions &options) {
+  const NodeSpec &first = graph.nodes[at];
+  auto fits = [&](const NodeSpec &node) {
+    return node.kernel >= 0 &&
+           kernels.of(node).threads == kernels.of(first).threads;
+  };
+  if (first.kernel < 0)
+    return 0;
+  size_t end = at;
+  while (end < graph.nodes.size() && isSideTask(graph.nodes[end].kind) &&
+         fits(graph.nodes[end]))
+    ++end;
+  // The shared expert's last product beside the experts'.
+  bool areProducts = at + 1 < graph.nodes.size() &&
+                     graph.tokens <= options.fewTokens &&
+                     isProduct(first, "expert_linear") &&
+                     isProduct(graph.nodes[at + 1], "linear");
+  if (areProducts && fits(graph.nodes[at + 1]) &&
+      !productsConflict(first, graph.nodes[at + 1]))
+    end = at + 2;
+  return end - at;
 }
 
 bool Fuser::fuseSide(GraphSpec &graph, size_t at) {
-  std::vector<const NodeSpec *> nodes;
-  for (size_t i = at; i < graph.nodes.size(); ++i) {
-    const NodeSpec &node = graph.nodes[i];
-    if (!isSideTask(node.kind) || node.kernel < 0 ||
-        kernelOf(node).threads != kernelOf(graph.nodes[at]).threads)
-      break;
-    nodes.push_back(&node);
-  }
-  if (nodes.size() < 2)
+  size_t count = sideCount(graph, kernels, at, options);
+  if (count < 2)
     return false;
+  std::vector<const NodeSpec *> nodes;
+  for (size_t i = at; i < at + count; ++i)
+    nodes.push_back(&graph.nodes[i]);
   int32_t kernel = sideKernel(nodes);
   if (kernel < 0)
     return false;
   NodeSpec fused = *nodes[0];
   for (const NodeSpec *node : llvm::ArrayRef(nodes).drop_front()) {
-    append(fused, *node);
+    NodeSpec other = *node;
+    useOtherCounters(other);
+    append(fused, other);
     fused.kind += "|" + node->kind;
     // Bodies go over their items with whatever grid: the largest is enough.
     if (valueOf(node->gridX, graph) > valueOf(fused.gridX, graph))
@@ -313,83 +238,63 @@ bool Fuser::fuseSide(GraphSpec &graph, size_t at) {
   return true;
 }
 
-bool isChain(const GraphSpec &graph) {
-  if (graph.edges.size() + 1 != graph.nodes.size())
-    return false;
-  for (size_t i = 0; i < graph.edges.size(); ++i)
-    if (size_t(graph.edges[i].from) != i || size_t(graph.edges[i].to) != i + 1)
-      return false;
-  return true;
-}
-
 /// In a chain, the encoding of what the launch at `at` quantised comes right
-/// behind it, past launches that leave the workspace alone: those have written
-/// nothing that it reads (its operand is alive), and read nothing of it.
+/// behind it, past launches that touch nothing of it: its blocks have a place
+/// of their own for as long (ProgramBuilder::workspace).
 void Fuser::bringEncode(GraphSpec &graph, size_t at) {
-  auto usesWorkspace = [](const NodeSpec &node) {
-    return node.kernel < 0 || llvm::any_of(
-                                  node.operands,
-                                  [](const OperandSpec &operand) {
-                                    return operand.part == WorkspacePart;
-                                  });
-  };
-  constexpr size_t farthest = 3;
-  for (size_t i = at + 1; i < graph.nodes.size() && i <= at + farthest; ++i) {
+  constexpr size_t farthest = 4;
+  auto begin = graph.nodes.begin();
+  for (size_t i = at + 1; i < graph.nodes.size() && i <= at + farthest; ++i)
     for (const Rule &rule : rules)
       if (rule.form == Rule::Form::Encode &&
           fits(graph.nodes[at], graph.nodes[i], rule)) {
-        std::rotate(graph.nodes.begin() + long(at) + 1,
-                    graph.nodes.begin() + long(i),
-                    graph.nodes.begin() + long(i) + 1);
+        bool isFree = std::none_of(
+            begin + long(at) + 1, begin + long(i),
+            [&](const NodeSpec &n) { return conflicts(graph.nodes[i], n); });
+        if (isFree)
+          std::rotate(begin + long(at) + 1, begin + long(i),
+                      begin + long(i) + 1);
         return;
       }
-    if (usesWorkspace(graph.nodes[i]))
-      return;
+}
+
+void Fuser::fuseEncodings(GraphSpec &graph) {
+  for (size_t at = 0; at + 1 < graph.nodes.size(); ++at) {
+    if (isChain(graph))
+      bringEncode(graph, at);
+    for (const Rule &rule : rules)
+      if (rule.form == Rule::Form::Encode && at + 1 < graph.nodes.size() &&
+          fuseChain(graph, at, rule))
+        break;
   }
 }
 
-bool Fuser::fuseAt(GraphSpec &graph, size_t at) {
-  if (at + 1 >= graph.nodes.size())
-    return false;
-  for (const Rule &rule : rules)
-    if (fuseChain(graph, at, rule))
-      return true;
-  return fuseSide(graph, at);
-}
-
-/// Kernels without a launch, whose places the others take.
-void Fuser::dropKernels() {
-  std::vector<int32_t> place(program.kernels.size(), -1);
-  for (const GraphSpec &graph : program.graphs)
-    for (const NodeSpec &node : graph.nodes)
-      if (node.kernel >= 0)
-        place[size_t(node.kernel)] = 0;
-  std::vector<KernelSpec> kept;
-  for (size_t i = 0; i < place.size(); ++i)
-    if (place[i] == 0) {
-      place[i] = int32_t(kept.size());
-      kept.push_back(std::move(program.kernels[i]));
-    }
-  program.kernels = std::move(kept);
-  for (GraphSpec &graph : program.graphs)
-    for (NodeSpec &node : graph.nodes)
-      if (node.kernel >= 0)
-        node.kernel = place[size_t(node.kernel)];
+void Fuser::fuseNeighbours(GraphSpec &graph) {
+  for (size_t at = 0; at + 1 < graph.nodes.size(); ++at) {
+    bool done = false;
+    for (const Rule &rule : rules)
+      done = done || fuseChain(graph, at, rule);
+    if (!done)
+      fuseSide(graph, at);
+  }
 }
 
 int64_t Fuser::run() {
-  int64_t gone = 0;
+  int64_t before = 0, after = 0;
+  TailFuser tails(program, kernels, options);
   for (GraphSpec &graph : program.graphs) {
-    auto before = int64_t(graph.nodes.size());
-    for (size_t at = 0; at < graph.nodes.size(); ++at) {
-      if (isChain(graph))
-        bringEncode(graph, at);
-      fuseAt(graph, at);
-    }
-    gone += before - int64_t(graph.nodes.size());
+    before += int64_t(graph.nodes.size());
+    fuseEncodings(graph);
+    if (graph.tokens <= options.fewTokens && isChain(graph))
+      tails.productTails(graph);
+    fuseNeighbours(graph);
+    if (graph.tokens <= options.fewTokens && isChain(graph))
+      tails.rowTails(graph);
+    after += int64_t(graph.nodes.size());
   }
-  dropKernels();
-  return gone;
+  tails.finish();
+  kernels.dropUnused();
+  return before - after;
 }
 
 } // namespace

@@ -12,6 +12,9 @@
 
 namespace dsv4::cuda {
 
+/// Where the bodies of fused phases are.
+inline constexpr const char *fusedFolder = "targets/cuda/device/phases/fused/";
+
 /// Phases of a program that may be one launch, or run in another order: buffers
 /// keep their room for so many phases (kern-plan-buffers), or a block that is
 /// ahead would write over what another one still reads.
@@ -21,6 +24,11 @@ struct FuseOptions {
   /// Graphs of at most so many tokens also get the fusions that read or compute
   /// something again for every token.
   int64_t fewTokens = 8;
+  /// Graphs of at most so many tokens get tails that take token after token.
+  int64_t serialTokens = 1;
+  /// Shared memory of the target; tails take none that costs a block on a
+  /// multiprocessor.
+  int64_t sharedPerBlock = 232448, sharedPerSm = 233472, reservedShared = 1024;
 };
 
 /// Fuses launches that follow each other in a graph, drops kernels that nobody

@@ -59,10 +59,19 @@ struct MatrixConfig {
   int64_t columns = 8, groups = 1, stageBytes = 0, weightStages = 0,
           xStages = 0;
   int64_t blocks = 2; // on a multiprocessor
+  bool isF16 = true;  // products of FP8 and FP4 weights
 
   bool has(WeightFormat format) const { return formats >> int(format) & 1; }
+  /// Blocks of activations have FP16 values.
+  bool hasWideBlocks() const {
+    return isF16 && columns <= (escapes ? 16 : 32) &&
+           (has(WeightFormat::Fp4) || has(WeightFormat::Fp8));
+  }
   bool readsRows() const {
     return has(WeightFormat::Bf16) || has(WeightFormat::Fp8Wide);
+  }
+  int64_t blockBytes() const {
+    return hasWideBlocks() ? WideActivationBytes : ActivationBytes;
   }
   int64_t sharedBytes() const;
   int64_t threads() const { return groups * 128 + 128; }
@@ -77,8 +86,20 @@ int64_t MatrixConfig::sharedBytes() const {
     if (has(format))
       stage = std::max(stage, std::max<int64_t>(1, stageBytes / tiles) * tiles);
   }
-  int64_t x = 64 * (readsRows() ? 256 : 128);
-  return 1024 + xStages * (64 * 16 + x) + weightStages * stage;
+  int64_t xRows = hasWideBlocks() ? 32 : 64;
+  int64_t x = xRows * (readsRows() || hasWideBlocks() ? 256 : 128);
+  return 1024 + xStages * (xRows * 16 + x) + weightStages * stage;
+}
+
+/// What multiplies E4M3 by FP8 and FP4 weights (products.cuh).
+const char *mmaKind(const ProgramBuilder &b) {
+  return !b.options.fp8Products        ? "MmaKind::F16"
+         : b.target.has(FeatureWgmma)  ? "MmaKind::Wgmma"
+         : b.target.has(FeatureFp8Mma) ? "MmaKind::E4M3"
+                                       : "MmaKind::F16";
+}
+bool usesF16(const ProgramBuilder &b) {
+  return llvm::StringRef(mmaKind(b)).ends_with("F16");
 }
 
 /// `rows`: that meet the weights of a matrix together, as a rule. Candidates
@@ -87,6 +108,7 @@ int64_t MatrixConfig::sharedBytes() const {
 MatrixConfig chooseConfig(const ProgramBuilder &b, int64_t rows,
                           llvm::ArrayRef<Product> products) {
   MatrixConfig c;
+  c.isF16 = usesF16(b);
   for (const Product &p : products) {
     c.formats |= 1u << int(p.format);
     c.escapes |= p.escapes > 0;
@@ -110,7 +132,7 @@ MatrixConfig chooseConfig(const ProgramBuilder &b, int64_t rows,
                                : fours ? Fp4TileBytes * 4
                                        : Fp4TileBytes * 2);
       c.weightStages = stages;
-      c.xStages = hasBf16 ? 3 : c.columns == 8 ? 3 : 4;
+      c.xStages = hasBf16 || c.columns == 8 ? 3 : 4;
       // Blocks of decode share an SM, so that one's ring is full while the
       // others wait.
       int64_t room = c.columns == 8 ? b.target.sharedPerSm / c.blocks -
@@ -124,11 +146,7 @@ MatrixConfig chooseConfig(const ProgramBuilder &b, int64_t rows,
 
 void addConfig(const ProgramBuilder &b, const MatrixConfig &c,
                KernelChoice &k) {
-  const char *mma = !b.options.fp8Products        ? "MmaKind::F16"
-                    : b.target.has(FeatureWgmma)  ? "MmaKind::Wgmma"
-                    : b.target.has(FeatureFp8Mma) ? "MmaKind::E4M3"
-                                                  : "MmaKind::F16";
-  k.config.other("MmaKind", "mma", mma)
+  k.config.other("MmaKind", "mma", mmaKind(b))
       .boolean("bulk", b.target.has(FeatureBulkCopy))
       .integer("formats", c.formats)
       .boolean("escapes", c.escapes)
@@ -226,11 +244,15 @@ Place MatrixPhase::encoded(const Product &p) {
   auto [found, isNew] = blocks.try_emplace(p.x);
   if (!isNew)
     return found->second;
+  if (auto known = b.encoded(p.x)) {
+    found->second = *known;
+    return *known;
+  }
   auto type = llvm::cast<kern::BufferType>(p.x.getType());
   bool ofSlots = type.getPer() == kern::Per::Slot;
   int64_t rowsPer = ofSlots ? b.expertsPerToken() : 1;
   int64_t items = rowCount() * rowsPer * (type.getFixed() / TileK);
-  Place place = b.workspace(items * ActivationBytes);
+  Place place = b.workspace(items * config.blockBytes());
   found->second = place;
   KernelChoice k{"encode", "activations.cuh", "EncodeParams",
                  "encodeActivations"};
@@ -238,10 +260,12 @@ Place MatrixPhase::encoded(const Product &p) {
   Launch<EncodeParams> l;
   l.params.rowsPer = u32(rowsPer);
   l.params.k = u32(type.getFixed());
+  l.params.blockBytes = u32(config.blockBytes());
   l.bind(&l.params.rows, b.rowsPlace(ofOutputs));
   l.bind(&l.params.x, b.placeOf(p.x));
   l.bind(&l.params.blocks, place);
   b.launch("encode", k, l, b.gridFor(ceilDiv(items, 256 / 32), 4));
+  b.setEncoded(p.x, place);
   return place;
 }
 
@@ -256,7 +280,8 @@ void MatrixPhase::setJob(Launch<P> &l, size_t i, int64_t rows) {
   job.rows = sizes->rows;
   job.blocks = sizes->blocks;
   job.xGroups = sizes->xGroups;
-  job.xBytes = p.isEncoded() ? sizes->xBytes : u32(p.layout->k() * 2);
+  job.xBytes = p.isEncoded() ? sizes->blocks * u32(config.blockBytes())
+                             : u32(p.layout->k() * 2);
   job.xRowBytes = job.xBytes * job.xGroups;
   job.split = sizes->split;
   job.tilesBegin = sizes->tilesBegin;

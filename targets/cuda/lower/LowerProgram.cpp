@@ -14,7 +14,7 @@
 namespace dsv4::cuda {
 
 static void lowerPhase(ProgramBuilder &b, kern::KernPhaseOpInterface phase) {
-  b.beginPhase(phase.getPhaseName());
+  b.beginPhase(phase);
   llvm::TypeSwitch<mlir::Operation *>(phase)
       .Case<kern::EmbedOp, kern::NormQuantOp, kern::QuantizeOp, kern::HcMixOp,
             kern::HcPreOp, kern::HcHeadOp, kern::RouteOp, kern::DispatchOp,
@@ -29,12 +29,17 @@ static void lowerPhase(ProgramBuilder &b, kern::KernPhaseOpInterface phase) {
       });
 }
 
-/// Rows of the largest step that each graph takes, ascending.
+/// Rows of the largest step that each graph takes, ascending. A step runs the
+/// tiles, grids and turns of the smallest graph that takes it, so sizes are a
+/// factor of four apart, the largest at least two from the one before.
 static std::vector<int64_t> graphTokens(kern::ProgramOp program) {
   int64_t most = program.getMaxStepTokens();
   std::vector<int64_t> tokens;
-  for (int64_t one : {int64_t(1), ProgramBuilder::DecodeTokens})
-    if (one < most)
+  if (most > 1)
+    tokens.push_back(1);
+  for (int64_t one = ProgramBuilder::DecodeTokens;
+       one < most && tokens.size() + 1 < DSV4_CUDA_MAX_GRAPHS; one *= 4)
+    if (one == ProgramBuilder::DecodeTokens || one * 2 <= most)
       tokens.push_back(one);
   tokens.push_back(most);
   return tokens;
@@ -114,8 +119,13 @@ llvm::Expected<CudaProgram> lowerProgram(kern::ProgramOp program,
     if (placement.hostBytes()) // again, with other addresses
       lowered = lowerGraphs(program, target, options, placement);
   }
-  if (lowered && options.fuse)
-    fuseLaunches(*lowered);
+  if (lowered && options.fuse) {
+    FuseOptions fuse;
+    fuse.sharedPerBlock = target.sharedPerBlock;
+    fuse.sharedPerSm = target.sharedPerSm;
+    fuse.reservedShared = target.reservedShared;
+    fuseLaunches(*lowered, fuse);
+  }
   return lowered;
 }
 

@@ -4,6 +4,7 @@
 // See ProgramBuilder.h.
 
 #include "targets/cuda/lower/ProgramBuilder.h"
+#include "targets/cuda/lower/Fuse.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -76,17 +77,57 @@ Place ProgramBuilder::rowsPlace(bool ofOutputs) {
                              : offsetof(dsv4_step, tokens));
 }
 
+/// The first place that is free.
 Place ProgramBuilder::workspace(int64_t bytes) {
-  int64_t at = workspaceEnd;
-  workspaceEnd = kern::roundUp(at + bytes, DSV4_CUDA_PART_ALIGN);
-  workspaceBytes = std::max(workspaceBytes, workspaceEnd);
+  bytes = kern::roundUp(bytes, DSV4_CUDA_PART_ALIGN);
+  int64_t at = 0;
+  for (const Taken &one : taken) { // ascending
+    if (at + bytes <= one.begin)
+      break;
+    at = std::max(at, one.end);
+  }
+  Taken mine{at, at + bytes, phaseNumber};
+  auto place = llvm::find_if(
+      taken, [&](const Taken &one) { return one.begin > mine.begin; });
+  taken.insert(place, mine);
+  workspaceBytes = std::max(workspaceBytes, mine.end);
   return {WorkspacePart, {at, 0}};
 }
 
-void ProgramBuilder::beginPhase(StringRef name) {
-  phase = name.str();
-  // Launches are a chain, so the phase before has ended when this one writes.
-  workspaceEnd = 0;
+std::optional<Place> ProgramBuilder::encoded(Value rows) {
+  auto found = encodings.find(rows);
+  if (found == encodings.end())
+    return std::nullopt;
+  for (Taken &one : taken)
+    if (one.begin == found->second.offset.fixed) {
+      one.last = phaseNumber;
+      return found->second;
+    }
+  return std::nullopt;
+}
+
+void ProgramBuilder::setEncoded(Value rows, Place place) {
+  if (options.fuse)
+    encodings[rows] = place;
+}
+
+void ProgramBuilder::beginPhase(kern::KernPhaseOpInterface op) {
+  phase = op.getPhaseName().str();
+  ++phaseNumber;
+  // Launches are a chain, so the phase before has ended when this one writes,
+  // unless both will be one launch.
+  int64_t kept = phaseNumber - (options.fuse ? FusedPhases : 0);
+  llvm::erase_if(taken, [&](const Taken &one) {
+    bool ends = one.last < kept;
+    for (auto i = encodings.begin(); ends && i != encodings.end(); ++i)
+      if (i->second.offset.fixed == one.begin) {
+        encodings.erase(i);
+        break;
+      }
+    return ends;
+  });
+  for (unsigned i : op.getWrittenOperands())
+    encodings.erase(op->getOperand(i));
 }
 
 static std::string replaced(std::string text, StringRef config) {
@@ -162,6 +203,8 @@ void ProgramBuilder::beginGraph(StringRef name, int64_t most,
                                 int64_t mostOutputs) {
   tokens = most;
   outputs = mostOutputs;
+  taken.clear();
+  encodings.clear();
   result.graphs.emplace_back();
   GraphSpec &graph = result.graphs.back();
   graph.name = name.str();

@@ -102,12 +102,17 @@ public:
   Place stepPlace(int64_t byte = 0) { return {StepPart, {byte, 0}}; }
   /// &step->tokens or &step->outputs.
   Place rowsPlace(bool ofOutputs);
-  /// Memory that only the launches of the phase at hand use.
+  /// Memory that only the launches of the phase at hand use, and those that
+  /// run with them.
   Place workspace(int64_t bytes);
+  /// The place of rows that an earlier phase of the graph has encoded, if
+  /// nobody has written the rows or their place since; kept for this phase.
+  std::optional<Place> encoded(mlir::Value rows);
+  void setEncoded(mlir::Value rows, Place place);
 
   // ---- Launches
-  /// Workspace and encoded activations of earlier phases are let go.
-  void beginPhase(llvm::StringRef name);
+  /// Workspace of earlier phases is let go, soon where launches are fused.
+  void beginPhase(kern::KernPhaseOpInterface op);
   template <class P>
   void launch(llvm::StringRef kind, const KernelChoice &choice,
               const Launch<P> &what, int64_t grid) {
@@ -142,7 +147,14 @@ private:
   llvm::StringMap<int32_t> kernels; // by everything that is not its symbol
   llvm::StringMap<int32_t> numbers; // next of a family
   std::string phase, problem;
-  int64_t workspaceEnd = 0, workspaceBytes = 0;
+  /// Workspace that is taken, up to FusedPhases behind its last phase if
+  /// launches will be fused; else of the phase at hand.
+  struct Taken {
+    int64_t begin, end, last;
+  };
+  std::vector<Taken> taken;
+  llvm::DenseMap<mlir::Value, Place> encodings;
+  int64_t phaseNumber = 0, workspaceBytes = 0;
 };
 
 } // namespace dsv4::cuda

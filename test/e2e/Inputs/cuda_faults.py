@@ -16,7 +16,7 @@ PHASES = "targets/cuda/device/phases/"
 # name, header, what is there, what is there instead
 SOURCES = [
     ("removed wait", PHASES + "norms.cuh",
-     r"(void normQuant\(.*?)  gridDepWait\(\);\n", r"\1"),
+     r"(void normQuant\(.*?)  view\.begin\(\);\n", r"\1"),
     ("removed wait of a product", PHASES + "linear.cuh",
      r"(return;\n  }\n)  gridDepWait\(\);\n(  if \(thread >= Plan)", r"\1\2"),
     ("wrong expert stride", PHASES + "matrix_items.cuh",
@@ -54,7 +54,8 @@ def with_fault(work, header, pattern, instead):
 
 def main():
     case, work = sys.argv[1:3]
-    program = Program(os.path.join(case, "checkpoint"), work)
+    program = Program(os.path.join(case, "checkpoint"), work,
+                      "--fuse-launches=false")
     tokens = cut_tokens(os.path.join(case, "tokens.safetensors"), 8,
                         os.path.join(work, "tokens"))
     good, text = program.logits(tokens)

@@ -23,7 +23,7 @@ def main():
     checkpoint = os.path.join(case, "checkpoint")
     plain = Program(checkpoint, os.path.join(work, "plain"),
                     "--fuse-launches=false")
-    fused = Program(checkpoint, os.path.join(work, "fused"), "--fuse-launches")
+    fused = Program(checkpoint, os.path.join(work, "fused"))
     print(f"launches: {launches(plain)}, fused {launches(fused)}")
     prompts = {n: cut_tokens(os.path.join(case, "tokens.safetensors"), n,
                              os.path.join(work, f"tokens{n}"))

@@ -9,34 +9,48 @@
 namespace dsv4::cuda::test {
 namespace {
 
-/// Decodes a block by the layout's description, not by the device's code.
-void expectBlock(const u8 *block, const u16 *want, const std::string &what) {
+/// Element `k`, by the layout's description, not by the device's code.
+float elementOf(const u8 *block, u32 bytes, int k) {
+  if (bytes == u32(WideActivationBytes)) {
+    _Float16 value;
+    std::memcpy(&value, block + 2 * k, 2);
+    return float(value);
+  }
+  int c = k / 32, q = k % 32 / 4;
+  u8 code = block[(4 * q + c) * 4 + k % 4];
+  EXPECT_NE(code & 0x7f, 0x7f) << "a NaN at " << k;
+  return num::e4m3ToFloat(code);
+}
+
+void expectBlock(const u8 *block, u32 bytes, const u16 *want,
+                 const std::string &what) {
   float scale;
-  std::memcpy(&scale, block + 128, 4);
+  std::memcpy(&scale, block + bytes - 16, 4);
   for (int k = 0; k < 128; ++k) {
-    int c = k / 32, q = k % 32 / 4;
-    u8 code = block[(4 * q + c) * 4 + k % 4];
-    ASSERT_NE(code & 0x7f, 0x7f) << what << ": a NaN at " << k;
-    float value = num::e4m3ToFloat(code) * scale;
+    float value = elementOf(block, bytes, k) * scale;
     ASSERT_EQ(num::bitsOf(value), u32(want[k]) << 16) << what << ", k = " << k;
   }
 }
 
-void expectExact(const Activations &x, const std::string &what) {
+void expectExact(const Activations &x, u32 size, const std::string &what) {
   Emulator emu;
   auto rows = emu.input<i64>("rows", {i64(x.rows)});
-  DeviceX encoded = uploadX(emu, x, true, rows);
+  DeviceX encoded = uploadX(emu, x, true, rows, size);
   Result result = emu.run();
   ASSERT_TRUE(result.ok()) << result.text();
   u32 blocks = x.rows * (x.k / 128);
-  Bytes bytes = contents(encoded.data, size_t(blocks) * ActivationBytes);
+  Bytes bytes = contents(encoded.data, size_t(blocks) * size);
   for (u32 block = 0; block < blocks; ++block) {
-    expectBlock(bytes.data() + block * ActivationBytes,
-                x.bits.data() + block * 128,
+    expectBlock(bytes.data() + block * size, size, x.bits.data() + block * 128,
                 what + ", block " + std::to_string(block));
     if (testing::Test::HasFatalFailure())
       return;
   }
+}
+
+void expectExact(const Activations &x, const std::string &what) {
+  expectExact(x, ActivationBytes, what + ", E4M3");
+  expectExact(x, WideActivationBytes, what + ", FP16");
 }
 
 TEST(CudaActivations, RandomBlocks) {

@@ -114,15 +114,15 @@ Output run(const Setup &setup, const Model &model, u32 first, u32 tokens,
   params.expertsPerToken = perToken;
   params.slotRows = setup.slotRows;
   params.numJobs = 2;
-  DeviceX onDevice =
-      uploadX(emu, x, setup.format != TileFormat::Bf16, params.rows, per);
+  DeviceX onDevice = uploadX(emu, x, setup.format != TileFormat::Bf16,
+                             params.rows, blockBytes<C>(), per);
   onDevice.edges.push_back({copy, Edge::Programmatic});
   for (u32 e : setup.cold)
     params.coldExperts.bits[e / 32] |= 1u << e % 32;
   for (int j = 0; j < 2; ++j) {
     const Bank &bank = model.banks[j];
     MatrixJob &job = params.jobs[j] =
-        deviceJob({bank.matrices[0], 1, setup.split, j == 0});
+        deviceJob({bank.matrices[0], 1, setup.split, j == 0}, blockBytes<C>());
     job.w = emu.input("w", bank.packed);
     if (!setup.cold.empty())
       params.cold[j] = emu.input("cold w", bank.cold);

@@ -26,12 +26,23 @@ struct Gate {
   uint32_t threads, blocks;
   double budget;
   double around = 0;
+
+  bool isExact() const { return llvm::StringRef(kernel).contains("Exact<"); }
+  /// The product that marks the loop. HMMA makes 8 weights of a lane into sums
+  /// of eight columns, QGMMA 16 into those of all columns.
+  const char *marker() const { return isExact() ? "HMMA" : "QGMMA"; }
+  LoopBudget loop() const { return {budget, isExact() ? 8.0 : 16.0, marker()}; }
 };
 
 const Gate gates[] = {{"linearKernel<Config<2, 8>>", 256, 2, 0.7, 8 * 64},
                       {"linearKernel<Config<2, 64>>", 384, 1, 2.17},
                       {"expertKernel<Config<1, 8>>", 256, 2, 1.5, 8 * 64},
                       {"expertKernel<Config<1, 64>>", 384, 1, 3.4},
+                      {"linearKernel<Exact<2, 8>>", 256, 2, 1.35, 4 * 64},
+                      {"linearKernel<Exact<2, 64>>", 384, 1, 0},
+                      {"expertKernel<Exact<1, 8>>", 256, 2, 2.0, 4 * 64},
+                      {"expertKernel<Exact<1, 32>>", 384, 1, 0},
+                      {"expertKernel<Exact<1, 64>>", 384, 1, 0},
                       {"expertKernel<Escaping<1, 8>>", 256, 2, 0},
                       {"expertKernel<Escaping<1, 32>>", 384, 1, 0},
                       {"linearKernel<Config<6, 8>>", 256, 1, 0.6, 8 * 64},
@@ -44,8 +55,8 @@ const Gate gates[] = {{"linearKernel<Config<2, 8>>", 256, 2, 0.7, 8 * 64},
 std::string qualified(std::string Name) {
   for (const char *Word :
        {"linearKernel", "expertKernel", "reduceKernel", "encodeKernel",
-        "Config<", "Escaping<", "LinearParams>", "ExpertLinearParams>",
-        "EncodeParams>"}) {
+        "Config<", "Exact<", "Escaping<", "LinearParams>",
+        "ExpertLinearParams>", "EncodeParams>"}) {
     size_t At = Name.find(Word);
     if (At != std::string::npos && (At == 0 || Name[At - 1] == '<'))
       Name.insert(At, "dsv4::cuda::");
@@ -69,8 +80,8 @@ double aluAround(const CubinFunction &F, unsigned Arch, const SassLoops &Loops,
 void checkAround(const CubinFunction &F, unsigned Arch, const Gate &G) {
   auto Loops = findLoops(F.code, Arch);
   ASSERT_TRUE(bool(Loops));
-  LoopBudget Budget{G.budget, 16, "QGMMA"};
-  for (const SassLoop *Loop : hotLoops(F, Arch, *Loops, "QGMMA")) {
+  LoopBudget Budget = G.loop();
+  for (const SassLoop *Loop : hotLoops(F, Arch, *Loops, G.marker())) {
     ASSERT_TRUE(!G.around || Loop->parent >= 0) << G.kernel;
     double Alu = aluPerUnit(F, Arch, *Loop, Budget) +
                  aluAround(F, Arch, *Loops, *Loop, G.around);
@@ -94,13 +105,13 @@ void report(const CubinFunction &F, unsigned Arch, const char *Kernel) {
 }
 
 /// Products of the architecture, and none that is built of conversions.
-void setProducts(KernelLimits &Limits, const std::string &Arch,
-                 const std::string &Kernel) {
-  bool E4m3 =
-      Kernel.find("<1, ") != Kernel.npos || Kernel.find("<2, ") != Kernel.npos;
-  if (!E4m3)
+void setProducts(KernelLimits &Limits, const std::string &Arch, const Gate &G) {
+  llvm::StringRef Kernel = G.kernel;
+  if (!Kernel.contains("<1, ") && !Kernel.contains("<2, "))
     return;
-  if (Arch == "sm_90a")
+  if (G.isExact())
+    Limits.mustHave = {"HMMA"};
+  else if (Arch == "sm_90a")
     Limits.mustHave = {"QGMMA"};
   else if (Arch == "sm_89" || Arch == "sm_120a")
     Limits.mustHave = {"QMMA"};
@@ -137,9 +148,9 @@ TEST_P(LinearGateTest, CompilesWithinLimits) {
     KernelLimits Limits;
     Limits.threads = G.threads;
     Limits.blocksPerSm = G.blocks;
-    setProducts(Limits, GetParam(), G.kernel);
+    setProducts(Limits, GetParam(), G);
     if (G.budget && Request.arch == "sm_90a")
-      Limits.hotLoop = LoopBudget{G.budget, 16, "QGMMA"};
+      Limits.hotLoop = G.loop();
     for (const std::string &Line : violations(*F, **Target, Limits))
       ADD_FAILURE() << G.kernel << " for " << GetParam() << ": " << Line;
     report(*F, Read->arch, G.kernel);

@@ -17,8 +17,8 @@ inline constexpr bool large = false;
 inline constexpr bool large = true;
 #endif
 
-template <u32 Formats, u32 Columns> struct Config {
-  static constexpr MmaKind mma = nativeMma;
+template <u32 Formats, u32 Columns, MmaKind Mma = nativeMma> struct Config {
+  static constexpr MmaKind mma = Mma;
   static constexpr bool bulk = DSV4_HAS_BULK;
   static constexpr u32 formats = Formats;
   static constexpr bool escapes = false;
@@ -43,6 +43,10 @@ template <u32 Formats, u32 Columns> struct Config {
 template <u32 Formats, u32 Columns> struct Escaping : Config<Formats, Columns> {
   static constexpr bool escapes = true;
 };
+
+/// Products as programs have them by default, FP16 on every architecture.
+template <u32 Formats, u32 Columns>
+struct Exact : Config<Formats, Columns, MmaKind::F16> {};
 
 inline constexpr u32 sharedLimit = (large ? 163 : 99) * 1024;
 

@@ -37,13 +37,13 @@ template <class C> Run run(const Products &phase, Ran how) {
   LinearParams params{};
   params.rows = rows;
   params.numJobs = u32(phase.jobs.size());
-  DeviceX codes =
-      uploadX(emu, part(phase.quantised, how.first, how.tokens), true, rows);
+  DeviceX codes = uploadX(emu, part(phase.quantised, how.first, how.tokens),
+                          true, rows, blockBytes<C>());
   DeviceX plain =
-      uploadX(emu, part(phase.plain, how.first, how.tokens), false, rows);
+      uploadX(emu, part(phase.plain, how.first, how.tokens), false, rows, 0);
   for (u32 i = 0; i < params.numJobs; ++i) {
     const HostJob &host = phase.jobs[i];
-    MatrixJob &job = params.jobs[i] = deviceJob(host);
+    MatrixJob &job = params.jobs[i] = deviceJob(host, blockBytes<C>());
     job.w = emu.input("w", mustPack(host.matrix));
     job.x = readsBf16(job.format) ? plain.data : codes.data;
     size_t count = size_t(how.tokens) * job.rows;
@@ -129,6 +129,8 @@ using E4m3Bulk = TestConfig<MmaKind::E4M3, 8, true>;
 using E4m3Async = TestConfig<MmaKind::E4M3, 16, false, false>;
 using F16Bulk = TestConfig<MmaKind::F16, 32, false>;
 using F16Async = TestConfig<MmaKind::F16, 8, true, false>;
+using F16Tile16 = TestConfig<MmaKind::F16, 16, false>;
+using F16Tile64 = TestConfig<MmaKind::F16, 64, false, true, 1>;
 using Configs =
     testing::Types<Wgmma8, WgmmaFours, WgmmaThrees, Wgmma16, Wgmma32, Wgmma64,
                    E4m3Bulk, E4m3Async, F16Bulk, F16Async>;
@@ -219,7 +221,7 @@ TYPED_TEST(CudaLinear, NoTokens) {
   LinearParams params{};
   params.rows = emu.input<i64>("rows", {0});
   params.numJobs = 1;
-  params.jobs[0] = deviceJob(phase.jobs[0]);
+  params.jobs[0] = deviceJob(phase.jobs[0], blockBytes<TypeParam>());
   using C = TypeParam;
   emu.launch("linear", {2}, {MatrixPlan<C>::threads},
              MatrixPlan<C>::sharedBytes, DSV4_PHASE(params, linear, C));
@@ -256,7 +258,9 @@ TEST(CudaLinearInvariance, OfWgmma) {
   expectInvariant<Wgmma8, Wgmma16, Wgmma32, Wgmma64>();
 }
 TEST(CudaLinearInvariance, OfE4m3) { expectInvariant<E4m3Bulk, E4m3Async>(); }
-TEST(CudaLinearInvariance, OfF16) { expectInvariant<F16Async, F16Bulk>(); }
+TEST(CudaLinearInvariance, OfF16) {
+  expectInvariant<F16Async, F16Tile16, F16Bulk, F16Tile64>();
+}
 
 } // namespace
 } // namespace dsv4::cuda::test

@@ -97,7 +97,13 @@ struct HostJob {
   bool wide = false; // FP8 weights meet rows of BF16
 };
 
-inline MatrixJob deviceJob(const HostJob &host) {
+/// Bytes of a block of activations for a config's products.
+template <class C> constexpr u32 blockBytes() {
+  return u32(MatrixPlan<C>::wideBlocks ? WideActivationBytes : ActivationBytes);
+}
+
+inline MatrixJob deviceJob(const HostJob &host,
+                           u32 blockBytes = ActivationBytes) {
   const MatrixLayout &layout = host.matrix.layout;
   MatrixJob job{};
   job.format =
@@ -106,7 +112,7 @@ inline MatrixJob deviceJob(const HostJob &host) {
   job.blocks = u32(layout.tilesPerStrip());
   job.xGroups = host.xGroups;
   bool bf16 = readsBf16(job.format);
-  job.xBytes = bf16 ? u32(layout.k()) * 2 : job.blocks * ActivationBytes;
+  job.xBytes = bf16 ? u32(layout.k()) * 2 : job.blocks * blockBytes;
   job.xRowBytes = job.xBytes * host.xGroups;
   job.split = host.split;
   job.tilesBegin = u32(layout.headerBytes());
@@ -123,13 +129,13 @@ struct DeviceX {
 };
 
 inline DeviceX uploadX(Emulator &emu, const Activations &x, bool blocks,
-                       Global<const i64> rows, u32 rowsPer = 1) {
+                       Global<const i64> rows, u32 bytes, u32 rowsPer = 1) {
   auto bits = emu.input("x", x.bits);
   if (!blocks)
     return {bits.as<const u8>(), {}};
-  auto encoded = emu.scratch<u8>("x blocks", size_t(x.rows) * (x.k / 128) *
-                                                 ActivationBytes);
-  EncodeParams params{rows, rowsPer, x.k, bits, encoded};
+  auto encoded =
+      emu.scratch<u8>("x blocks", size_t(x.rows) * (x.k / 128) * bytes);
+  EncodeParams params{rows, rowsPer, x.k, bits, encoded, bytes};
   LaunchId id =
       emu.launch("encode", {3}, {96}, 0, DSV4_PHASE(params, encodeActivations));
   return {encoded, {{id, Edge::Programmatic}}};

@@ -45,7 +45,8 @@ inline std::string configText(const std::string &name) {
 /// turns, the last of them not full.
 inline constexpr int64_t stepTokens = 200;
 
-inline Model planModel(const std::string &name, const std::string &text) {
+inline Model planModel(const std::string &name, const std::string &text,
+                       int64_t tokens = stepTokens) {
   Model model;
   mlir::DialectRegistry registry;
   registerPipelineDialects(registry);
@@ -60,7 +61,7 @@ inline Model planModel(const std::string &name, const std::string &text) {
   EXPECT_TRUE(model.module) << name;
   RunOptions options;
   options.pipeline.forCuda = true;
-  options.pipeline.stepTokens = stepTokens;
+  options.pipeline.stepTokens = tokens;
   options.pipeline.outputs = 2;
   EXPECT_TRUE(mlir::succeeded(runPhases(*model.module, options))) << name;
   return model;
@@ -74,14 +75,17 @@ inline const Model &modelOf(const std::string &name) {
   return found->second;
 }
 
-inline CudaProgram lowered(const std::string &model, const char *target) {
-  auto program = lowerProgram(modelOf(model).program(),
-                              *llvm::cantFail(findCudaTarget(target)));
+inline CudaProgram lowered(const Model &model, const char *target) {
+  auto program =
+      lowerProgram(model.program(), *llvm::cantFail(findCudaTarget(target)));
   if (program)
     return std::move(*program);
-  ADD_FAILURE() << model << " for " << target << ": "
-                << llvm::toString(program.takeError());
+  ADD_FAILURE() << target << ": " << llvm::toString(program.takeError());
   return {};
+}
+inline CudaProgram lowered(const std::string &model, const char *target) {
+  SCOPED_TRACE(model);
+  return lowered(modelOf(model), target);
 }
 
 /// Of the matrix phases, which have tests of their own.

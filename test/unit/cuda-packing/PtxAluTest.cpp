@@ -152,6 +152,10 @@ TEST(PtxAlu, FusedFloat) {
   EXPECT_EQ(fmaF32(0x1p-100f, 0x1p-27f, 0), 0.0f);
   EXPECT_EQ(fmaF32(0x1p-100f, 0x1p-26f, 0), 0x1p-126f);
   EXPECT_TRUE(std::signbit(fmaF32(-0x1p-100f, 0x1p-27f, -0.0f)));
+  // A NaN is the GPU's, not the host's.
+  auto bits = [](float x) { return __builtin_bit_cast(unsigned, x); };
+  EXPECT_EQ(bits(fmaF32(INFINITY, 1, -INFINITY)), 0x7fffffffu);
+  EXPECT_EQ(bits(fmaF32(0, -INFINITY, 1)), 0x7fffffffu);
 }
 
 } // namespace

@@ -12,6 +12,7 @@
 #include "targets/cuda/PhasePlan.h"
 #include "targets/cuda/device/phases/fused/combine_mix.cuh"
 #include "targets/cuda/device/phases/fused/encode_rows.cuh"
+#include "targets/cuda/device/phases/fused/product_tails.cuh"
 #include "targets/cuda/device/phases/fused/route_dispatch.cuh"
 #include "targets/cuda/device/phases/fused/side_by_side.cuh"
 #include "targets/cuda/lower/LowerProgram.h"
@@ -225,15 +226,15 @@ TEST(FuseTest, LeavesWhatDoesNotFit) {
   EXPECT_EQ(P.kernels.size(), 7u);
 }
 
-/// An encoding behind a launch that leaves the workspace alone comes forward;
-/// not past one that uses it, nor in a graph that is no chain.
+/// An encoding behind a launch that touches nothing of it comes forward; not
+/// past one that touches its blocks, nor in a graph that is no chain.
 TEST(FuseTest, BringsEncodingsForward) {
   for (int Case = 0; Case < 3; ++Case) {
     CudaProgram P = program(1);
     auto &G = P.graphs[0];
     std::swap(G.nodes[1], G.nodes[2]); // query_heads between
     if (Case == 1)
-      G.nodes[1].operands[0].part = WorkspacePart;
+      G.nodes[1].operands[0].offset.fixed = 300; // the blocks
     if (Case == 2)
       G.edges.pop_back();
     fuseLaunches(P);
@@ -311,6 +312,13 @@ TEST(FuseTest, Flash) {
   auto Fused = lowerProgram(Program, **Target, Options);
   ASSERT_TRUE(bool(Fused)) << llvm::toString(Fused.takeError());
   ASSERT_EQ(Plain->graphs.size(), Fused->graphs.size());
+  // Room that is kept for phases that run together.
+  int64_t Before = Plain->parts[WorkspacePart].bytes.fixed,
+          After = Fused->parts[WorkspacePart].bytes.fixed;
+  printf("buffers %lld, workspace %lld, fused %lld\n",
+         (long long)Fused->parts[BuffersPart].bytes.fixed, (long long)Before,
+         (long long)After);
+  EXPECT_LT(After, Before + Before / 4);
   // What is predicted is what is lowered, but for the copies of step and
   // logits.
   auto Predicted = planPhases(Program, **findGpu("h200"),
@@ -320,6 +328,11 @@ TEST(FuseTest, Flash) {
             int64_t(Plain->graphs[0].nodes.size()));
   EXPECT_EQ(Predicted->fused.launches + 2,
             int64_t(Fused->graphs[0].nodes.size()));
+  EXPECT_LE(Predicted->fused.launches, 472);
+  auto Few = planPhases(Program, **findGpu("h200"), Linking::DependentLaunch,
+                        {8, 8, 4095});
+  ASSERT_TRUE(bool(Few));
+  EXPECT_EQ(Few->fused.launches + 2, int64_t(Fused->graphs[1].nodes.size()));
   for (size_t I = 0; I < Plain->graphs.size(); ++I) {
     const GraphSpec &Graph = Fused->graphs[I];
     std::map<std::string, int> Kinds;
@@ -329,17 +342,125 @@ TEST(FuseTest, Flash) {
            Plain->graphs[I].nodes.size(), Graph.nodes.size());
     for (const auto &[Kind, Count] : Kinds)
       printf("  %4d %s\n", Count, Kind.c_str());
-    bool IsFew = Graph.tokens <= FuseOptions().fewTokens;
-    EXPECT_EQ(Kinds["hc_pre+encode"], 86);
-    EXPECT_EQ(Kinds["norm_quant+encode"], 43);
-    EXPECT_EQ(Kinds["quantize+encode"], 43);
-    EXPECT_EQ(Kinds["swiglu+encode"], 43);
-    EXPECT_EQ(Kinds["route+dispatch"], IsFew ? 43 : 0);
-    EXPECT_EQ(Kinds["combine+hc_mix"], IsFew ? 43 : 0);
+    // Nothing is left of what few tokens put behind their products.
+    bool IsOne = Graph.tokens == 1,
+         IsFew = Graph.tokens <= FuseOptions().fewTokens;
+    EXPECT_EQ(Kinds["encode"], 0);
+    EXPECT_EQ(Kinds["linear+quantize+encode"], IsFew ? 43 : 0);
+    EXPECT_EQ(Kinds["quantize+encode"], IsFew ? 0 : 43);
+    EXPECT_EQ(Kinds["expert_linear+swiglu+encode"], IsFew ? 43 : 0);
+    EXPECT_EQ(Kinds["swiglu+encode"], IsFew ? 0 : 86);
+    EXPECT_EQ(Kinds["linear+reduce+route+dispatch+swiglu+encode"],
+              IsFew ? 43 : 0);
+    EXPECT_EQ(Kinds["expert_linear|linear+reduce"], IsFew ? 43 : 0);
+    EXPECT_EQ(Kinds["combine+hc_mix+hc_pre+encode"], IsFew ? 42 : 0);
+    EXPECT_EQ(Kinds["linear+query_heads+index_query"], IsFew ? 21 : 0);
+    EXPECT_EQ(Kinds["norm_quant+encode"], IsOne ? 0 : 43);
+    EXPECT_EQ(Kinds["linear+reduce+hc_mix+hc_pre+encode"], IsOne ? 43 : 0);
+    EXPECT_EQ(Kinds["index_score+top_k"], IsOne ? 21 : 0);
+    EXPECT_EQ(Kinds["compress"] + Kinds["carry"], IsFew ? 0 : 124);
     EXPECT_EQ(Kinds["query_heads|store_kv"] +
                   Kinds["query_heads|store_kv|index_query"],
-              43);
+              IsFew ? 0 : 43);
     EXPECT_EQ(Graph.edges.size() + 1, Graph.nodes.size());
+  }
+}
+
+/// A product for decode of two jobs with parts, and the swiglu behind it.
+CudaProgram productAndSwiglu() {
+  CudaProgram P;
+  P.parts.resize(NumProgramParts);
+  P.parts[WorkspacePart].bytes = {1000, 0};
+  int32_t Linear =
+      addKernel(P, "linear", "LinearParams", "linear.cuh",
+                "  static constexpr dsv4::cuda::u32 columns = 8, groups = 1;\n"
+                "  static constexpr bool partials = true;\n",
+                256, 80000, sizeof(LinearParams));
+  int32_t Sum = addKernel(P, "reduce", "LinearParams", "reduce.cuh", "", 256, 0,
+                          sizeof(LinearParams));
+  int32_t Swiglu = addKernel(P, "swigluEncode", "SwigluEncodeParams",
+                             "fused/encode_rows.cuh", "", 128, 0,
+                             sizeof(SwigluEncodeParams));
+  int32_t Other = addKernel(P, "storeKv", "StoreKvParams", "query_rows.cuh",
+                            HeadMembers, 128, 0, sizeof(StoreKvParams));
+  auto Y = [](size_t Job) {
+    return offsetof(LinearParams, jobs) + Job * sizeof(MatrixJob) +
+           offsetof(MatrixJob, y);
+  };
+  GraphSpec G;
+  G.tokens = 1;
+  NodeSpec Product =
+      node(P, "linear", Linear, {{Y(0), 100}, {Y(1), 200}, {Y(2), 300}});
+  LinearParams Params{};
+  Params.numJobs = 3;
+  for (u32 I = 0; I < 3; ++I) {
+    Params.jobs[I].rows = I == 2 ? 70 : 512;
+    Params.jobs[I].split = 2;
+  }
+  std::memcpy(Product.params.data(), static_cast<void *>(&Params),
+              sizeof(Params));
+  NodeSpec Reduce = Product;
+  Reduce.kernel = Sum;
+  Reduce.kind = "reduce";
+  G.nodes = {Product, Reduce,
+             node(P, "store_kv", Other, {{offsetof(StoreKvParams, raw), 900}}),
+             node(P, "swiglu+encode", Swiglu,
+                  {{offsetof(SwigluParams, gate), 100},
+                   {offsetof(SwigluParams, up), 200},
+                   {offsetof(SwigluParams, h), 400},
+                   {offsetof(SwigluEncodeParams, blocks), 500}})};
+  chain(G);
+  P.graphs.push_back(G);
+  return P;
+}
+
+TEST(FuseTest, TailsOfAProduct) {
+  CudaProgram P = productAndSwiglu();
+  EXPECT_EQ(fuseLaunches(P), 2);
+  EXPECT_EQ(kinds(P), (std::vector<std::string>{"linear+reduce+swiglu+encode",
+                                                "store_kv"}));
+  using Params = ProductTailParams<LinearParams, SwigluEncodeTail<int>>;
+  auto Tails = paramsOf<Params>(P.graphs[0].nodes[0]);
+  EXPECT_EQ(at(Tails.product.jobs[1].y), 200);
+  EXPECT_EQ(at(Tails.tasks.own.phase.gate), 100);
+  EXPECT_EQ(at(Tails.tasks.own.blocks), 500);
+  // Two jobs by 256 columns, the third strip by strip behind them.
+  const TailUnits &Pair = Tails.plan.units[0], &Rest = Tails.plan.units[1];
+  EXPECT_EQ(Pair.firstJob, 0u);
+  EXPECT_EQ(Pair.numJobs, 2u);
+  EXPECT_EQ(Pair.strips, 4u);
+  EXPECT_EQ(Pair.task, 0u);
+  EXPECT_EQ(Rest.firstJob, 2u);
+  EXPECT_EQ(Rest.firstCounter, 2u);
+  EXPECT_EQ(Rest.task, TailUnits::NoTask);
+  EXPECT_EQ(Tails.plan.unitsOf[1], 0u);
+  EXPECT_EQ(Tails.plan.unitsOf[2], 1u);
+  // Counters have room behind the workspace, which starts as zeros.
+  EXPECT_EQ(at(Tails.plan.counters), 1024);
+  EXPECT_GE(P.parts[WorkspacePart].bytes.fixed, 1024 + 3 * 4);
+  ASSERT_EQ(P.graphs[0].edges.size(), 1u);
+}
+
+/// Not past a launch that touches what the tail writes; not rows of another
+/// product; not a kernel that takes more than a strip at a time; not for many
+/// tokens.
+TEST(FuseTest, NoTails) {
+  for (int Case = 0; Case < 4; ++Case) {
+    CudaProgram P = productAndSwiglu();
+    auto &Nodes = P.graphs[0].nodes;
+    FuseOptions Options;
+    if (Case == 0)
+      Nodes[2].operands[0].offset.fixed = 400;
+    if (Case == 1)
+      Nodes[3].operands[1].offset.fixed = 204;
+    if (Case == 2)
+      P.kernels[0].text.replace(P.kernels[0].text.find("groups = 1"), 10,
+                                "groups = 2");
+    if (Case == 3)
+      P.graphs[0].tokens = Options.fewTokens + 1;
+    fuseLaunches(P, Options);
+    EXPECT_EQ(kinds(P).back(), "swiglu+encode") << Case;
+    EXPECT_EQ(kinds(P)[0], Case < 2 ? "linear+reduce" : "linear") << Case;
   }
 }
 

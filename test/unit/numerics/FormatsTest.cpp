@@ -54,6 +54,15 @@ TEST(Formats, Bf16CodesSurvive) {
   EXPECT_EQ(floatToBf16(-0x1.fffffep+127f), 0xff80);
 }
 
+/// Of either sign, an x86's, an Arm's, a GPU's and the least.
+TEST(Formats, Bf16NaNStaysNaN) {
+  for (uint32_t Bits : {0xffc00000u, 0x7fc00000u, 0x7fffffffu, 0xffffffffu,
+                        0x7fff8000u, 0x7f800001u, 0xff800001u}) {
+    EXPECT_EQ(floatToBf16(floatOfBits(Bits)), Bf16NaN) << std::hex << Bits;
+    EXPECT_NE(roundBf16(floatOfBits(Bits)), roundBf16(floatOfBits(Bits)));
+  }
+}
+
 TEST(Formats, E8m0) {
   for (int Byte = 1; Byte < 255; ++Byte)
     ASSERT_EQ(e8m0ToFloat(uint8_t(Byte)), std::ldexp(1.0f, Byte - 127));

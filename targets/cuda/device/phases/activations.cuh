@@ -9,12 +9,14 @@
 // A row is ceil(K / 128) blocks of 144 bytes: 128 codes, permuted in words as
 // layout.h's activationWord says, and a float scale four times. The scale lies
 // beside its codes, and fills 16 bytes, so that it arrives by the same
-// asynchronous copies.
+// asynchronous copies. For products of FP16 a block has 272 bytes: the codes
+// widened, in the order of k, so that nobody widens them again for each strip
+// of weights.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_ACTIVATIONS_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_ACTIVATIONS_CUH
 
-#include "targets/cuda/device/layout.h"
+#include "targets/cuda/device/decode.cuh"
 #include "targets/cuda/device/ptx.h"
 
 namespace dsv4::cuda {
@@ -47,9 +49,16 @@ DSV4_DEVICE u32 e4m3OfBf16(u32 bits, u32 scaleByte) {
   return code | (bits >> 8 & 0x80u);
 }
 
-/// A warp writes one block; lane l has its elements 4 l .. 4 l + 3, two to a
-/// word. All lanes call it.
-DSV4_DEVICE void encodeBlock(Vec<u32, 2> values, Global<u8> block) {
+DSV4_DEVICE void setBlockScale(Global<u8> block, u32 blockBytes, u32 byte) {
+  u32 bits = byte << 23;
+  block.as<u32>().setVec<4>((blockBytes - VectorBytes) / 4,
+                            U32x4{{bits, bits, bits, bits}});
+}
+
+/// A warp writes one block of `blockBytes`; lane l has its elements 4 l .. 4 l
+/// + 3, two to a word. All lanes call it.
+DSV4_DEVICE void encodeBlock(Vec<u32, 2> values, Global<u8> block,
+                             u32 blockBytes) {
   u32 largest = 0;
   for (int i = 0; i < 4; ++i) {
     u32 magnitude = values[i / 2] >> 16 * (i % 2) & 0x7fffu;
@@ -64,10 +73,13 @@ DSV4_DEVICE void encodeBlock(Vec<u32, 2> values, Global<u8> block) {
     codes |= e4m3OfBf16(values[i / 2] >> 16 * (i % 2) & 0xffffu, scale)
              << 8 * i;
   u32 lane = laneId();
-  block.as<u32>()[activationWord(int(lane / 8), int(lane % 8))] = codes;
-  u32 bits = scale << 23;
+  if (blockBytes == u32(WideActivationBytes))
+    block.as<u32>().setVec<2>(2 * lane, {{e4m3PairToF16x2(codes, false),
+                                          e4m3PairToF16x2(codes, true)}});
+  else
+    block.as<u32>()[activationWord(int(lane / 8), int(lane % 8))] = codes;
   if (lane == 0)
-    block.as<u32>().setVec<4>(TileK / 4, U32x4{{bits, bits, bits, bits}});
+    setBlockScale(block, blockBytes, scale);
 }
 
 struct EncodeParams {
@@ -75,7 +87,8 @@ struct EncodeParams {
   u32 rowsPer;            // experts per token for a slot buffer, else 1
   u32 k;                  // a multiple of 128
   Global<const u16> x;    // [rows][k] BF16, fake-quantised per 128
-  Global<u8> blocks;      // [rows][k / 128][ActivationBytes]
+  Global<u8> blocks;      // [rows][k / 128][blockBytes]
+  u32 blockBytes = ActivationBytes; // or WideActivationBytes
 };
 
 /// Items: rows x k / 128, one for each warp.
@@ -87,7 +100,7 @@ DSV4_DEVICE void encodeActivations(const EncodeParams &p) {
   for (i64 item = i64(blockIdX()) * warps + warpId(); item < items;
        item += i64(gridDimX()) * warps)
     encodeBlock(p.x.as<const u32>().vec<2>(item * (TileK / 2) + 2 * laneId()),
-                p.blocks + item * ActivationBytes);
+                p.blocks + item * p.blockBytes, p.blockBytes);
 }
 
 } // namespace dsv4::cuda

@@ -46,14 +46,27 @@ template <class C> struct CompressSlots {
       return (gate ? g : u)[(firstRow + (at - start)) * W + column];
     return carry[i64(at % C::CarrySlots) * (2 * W) + (gate ? W : 0) + column];
   }
+  DSV4_DEVICE float gate(int slot, int channel) const {
+    i64 at = i64(slot % C::Ratio) * W + half(slot) + channel;
+    return input(slot, channel, true) + ape[at];
+  }
+  /// num::poolChannel, whose loops the compiler would unroll over more slots
+  /// than there are registers for.
   DSV4_DEVICE float pool(int from, int channel) const {
-    return num::poolChannel(
-        from, Slots,
-        [&](i64 slot) {
-          i64 at = i64(slot % C::Ratio) * W + half(int(slot)) + channel;
-          return input(int(slot), channel, true) + ape[at];
-        },
-        [&](i64 slot) { return input(int(slot), channel, false); });
+    float largest = -__builtin_inff(), total = 0, sum = 0;
+    DSV4_UNROLL_BY(4)
+    for (int s = from; s < Slots; ++s) {
+      float one = gate(s, channel);
+      largest = one > largest ? one : largest;
+    }
+    DSV4_UNROLL_BY(4)
+    for (int s = from; s < Slots; ++s)
+      total += num::exp(gate(s, channel) - largest);
+    DSV4_UNROLL_BY(4)
+    for (int s = from; s < Slots; ++s)
+      sum = num::fma(input(s, channel, false),
+                     num::exp(gate(s, channel) - largest) / total, sum);
+    return sum;
   }
 };
 
@@ -71,13 +84,16 @@ struct PositionTurn {
 template <class C>
 DSV4_DEVICE void storeEntry(const CompressParams &p, Shared<float> pooled,
                             Global<u8> rows, int entry) {
-  HalfRow<C::Width> row;
+  using Row = HalfRow<C::Width>;
+  typename Row::template Turns<C::RopeDims> turns(
+      PositionTurn{p.freqs, entry * C::Ratio});
+  Row row;
   DSV4_UNROLL
   for (int i = 0; i < row.Count; ++i)
     row.v[i] = pooled[row.element(i)];
   bool exists = laneId() < 16; // both halves compute the same
   row.rmsNorm(p.norm, C::Eps);
-  row.template rope<C::RopeDims>(PositionTurn{p.freqs, entry * C::Ratio});
+  row.rope(turns);
   if constexpr (C::Index) {
     row.hadamard();
     row.packIndex(rows +
@@ -90,12 +106,13 @@ DSV4_DEVICE void storeEntry(const CompressParams &p, Shared<float> pooled,
 }
 
 /// Items: tokens.
-template <class C> DSV4_DEVICE void compress(const CompressParams &p) {
+template <class C, class View = WholeGrid>
+DSV4_DEVICE void compress(const CompressParams &p, const View &view = {}) {
   StepView step(p.step);
-  auto pooled = dynamicShared().as<float>();
-  gridDepWait();
-  gridDepLaunch();
-  for (i64 token = blockIdX(); token < step.tokens(); token += gridDimX()) {
+  auto pooled = view.shared().template as<float>();
+  view.begin();
+  for (i64 token = view.block(); token < step.tokens();
+       token += view.blocks()) {
     int position = step.position(token), entry = position / C::Ratio;
     if ((position + 1) % C::Ratio != 0)
       continue;
@@ -104,12 +121,12 @@ template <class C> DSV4_DEVICE void compress(const CompressParams &p) {
     CompressSlots<C> slots{
         p.u, p.g, p.ape, carry, first, step.position(first), position};
     int from = C::Overlap && entry == 0 ? C::Ratio : 0;
-    for (int c = int(threadIdX()); c < C::Width; c += int(blockDimX()))
+    for (int c = int(view.thread()); c < C::Width; c += int(view.threads()))
       pooled[c] = num::roundBf16(slots.pool(from, c));
-    syncThreads();
-    if (warpId() == 0)
+    view.sync();
+    if (view.thread() < 32)
       storeEntry<C>(p, pooled, step.stateOf(p.entries, token), entry);
-    syncThreads(); // the next token's row goes to the same place
+    view.sync(); // the next token's row goes to the same place
   }
 }
 
@@ -120,19 +137,20 @@ struct CarryParams {
 };
 
 /// Items: tokens. After compress, which reads what this overwrites.
-template <class C> DSV4_DEVICE void carry(const CarryParams &p) {
+template <class C, class View = WholeGrid>
+DSV4_DEVICE void carry(const CarryParams &p, const View &view = {}) {
   constexpr int W = C::Width;
   static_assert(W % 4 == 0, "16 bytes at a time");
   StepView step(p.step);
-  gridDepWait();
-  gridDepLaunch();
-  for (i64 token = blockIdX(); token < step.tokens(); token += gridDimX()) {
+  view.begin();
+  for (i64 token = view.block(); token < step.tokens();
+       token += view.blocks()) {
     int position = step.position(token);
     if (position <= step.position(step.endRow(token) - 1) - C::Slots)
       continue;
     auto to = step.stateOf(p.carry, token).template as<float>() +
               i64(position % C::Slots) * (2 * W);
-    for (int i = 4 * int(threadIdX()); i < W; i += 4 * int(blockDimX())) {
+    for (int i = 4 * int(view.thread()); i < W; i += 4 * int(view.threads())) {
       to.template setVec<4>(i, p.u.template vec<4>(token * W + i));
       to.template setVec<4>(W + i, p.g.template vec<4>(token * W + i));
     }

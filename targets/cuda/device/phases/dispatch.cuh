@@ -84,26 +84,26 @@ DSV4_DEVICE void placeExperts(Shared<u32> totals, Global<i32> lists,
   }
 }
 
-template <class C> DSV4_DEVICE void dispatch(const DispatchParams &p) {
+template <class C, class View = WholeGrid>
+DSV4_DEVICE void dispatch(const DispatchParams &p, const View &view = {}) {
   using Plan = DispatchPlan<C>;
-  auto firsts = dynamicShared().as<u32>();
+  u32 thread = view.thread(), warp = thread / 32, lane = laneId();
+  auto firsts = view.shared().template as<u32>();
   auto counts = firsts + Plan::CountsAt;
-  auto mine = counts + warpId() * C::Experts;
-  u32 thread = threadIdX(), lane = laneId();
+  auto mine = counts + warp * C::Experts;
   for (u32 i = thread; i < C::Experts * C::Warps; i += Plan::Threads)
     counts[i] = 0;
-  syncThreads();
-  gridDepWait();
-  gridDepLaunch();
-  if (blockIdX() != 0)
+  view.sync();
+  view.begin();
+  if (view.block() != 0)
     return;
   u32 slots = u32(ld(&p.step->tokens)) * C::PerToken;
   u32 each = roundUpTo((slots + C::Warps - 1) / C::Warps, 32);
-  u32 begin = warpId() * each, end = begin + each;
+  u32 begin = warp * each, end = begin + each;
   end = end < slots ? end : slots;
   for (u32 slot = begin + lane; slot < end; slot += 32)
     atomAddShared(mine + i32(p.ids[slot]), 1);
-  syncThreads();
+  view.sync();
   for (u32 e = thread; e < C::Experts; e += Plan::Threads) {
     u32 sum = 0;
     for (u32 w = 0; w < C::Warps; ++w) {
@@ -113,10 +113,10 @@ template <class C> DSV4_DEVICE void dispatch(const DispatchParams &p) {
     }
     firsts[e] = sum;
   }
-  syncThreads();
+  view.sync();
   if (thread < 32)
     placeExperts<C>(firsts, p.lists, slots);
-  syncThreads();
+  view.sync();
   auto rows = p.lists + (2 + 2 * C::Experts);
   for (u32 first = begin; first < end; first += 32) {
     u32 slot = first + lane;

@@ -111,7 +111,8 @@ DSV4_DEVICE void storeRoute(const RouteParams &p, i64 token, i32 id) {
   p.weights[token * C::PerToken + rank] = score / sum * C::Scale;
 }
 
-template <class C> DSV4_DEVICE void route(const RouteParams &p) {
+template <class C, class View = WholeGrid>
+DSV4_DEVICE void route(const RouteParams &p, const View &view = {}) {
   constexpr u32 Count = (C::Experts + 31) / 32;
   static_assert(C::PerToken <= 32 && C::PerToken <= C::Experts && Count <= 32,
                 "a lane is a slot, and a bit an expert of a lane");
@@ -123,11 +124,10 @@ template <class C> DSV4_DEVICE void route(const RouteParams &p) {
       if (i * 32 + lane < C::Experts)
         bias[i] = p.bias[i * 32 + lane];
   }
-  gridDepWait();
-  gridDepLaunch();
-  i64 tokens = ld(&p.step->tokens), warps = blockDimX() / 32;
-  for (i64 token = blockIdX() * warps + warpId(); token < tokens;
-       token += gridDimX() * warps) {
+  view.begin();
+  i64 tokens = ld(&p.step->tokens), warps = view.threads() / 32;
+  for (i64 token = view.block() * warps + view.thread() / 32; token < tokens;
+       token += view.blocks() * warps) {
     i32 id = 0;
     if constexpr (!C::ByTable) {
       id = selectByBias<C>(p, token, bias);
@@ -158,14 +158,14 @@ struct SwigluParams {
   Global<u16> h;               // [rows, I]
 };
 
-template <class C, class Sink = NoSink>
-DSV4_DEVICE void swiglu(const SwigluParams &p, const Sink &sink = {}) {
+template <class C, class Sink = NoSink, class View = WholeGrid>
+DSV4_DEVICE void swiglu(const SwigluParams &p, const Sink &sink = {},
+                        const View &view = {}) {
   constexpr u32 Vectors = C::Inner / RowVector;
   static_assert(C::Inner % QuantBlock == 0, "expected whole blocks");
-  gridDepWait();
-  gridDepLaunch();
+  view.begin();
   i64 rows = ld(&p.step->tokens) * C::PerToken;
-  forGridVectors(rows * Vectors, [&](i64 v, bool exists) {
+  auto body = [&](i64 v, bool exists) {
     U32x4 gates = {}, ups = {};
     float weight = 1;
     if (exists) {
@@ -185,7 +185,8 @@ DSV4_DEVICE void swiglu(const SwigluParams &p, const Sink &sink = {}) {
     if (exists)
       storeRow(p.h, v, words);
     sink(v, words, exists);
-  });
+  };
+  forGridVectors(rows * Vectors, body, view);
 }
 
 // ---- combine ----------------------------------------------------------------

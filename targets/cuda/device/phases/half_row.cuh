@@ -74,23 +74,40 @@ template <int N> struct HalfRow {
       sum = num::fma(v[i], v[i], sum);
     float r = 1.0f / num::sqrt(halfWarpSum(sum) / float(N) + eps);
     DSV4_UNROLL
-    for (int i = 0; i < Count; ++i)
+    for (int i = 0; i < Count; ++i) {
       v[i] = num::roundBf16(num::bf16ToFloat(weight[element(i)]) * (v[i] * r));
+      if (i % 4 == 3)
+        syncWarp(); // weights in turns: all at once take 32 registers more
+    }
   }
 
-  /// RoPE of the last R elements (R13); turn(k) is the cosine of pair k / 2 for
-  /// an even k, else its sine. Pairs lie in neighbouring lanes.
-  template <int R, class Turn> DSV4_DEVICE void rope(const Turn &turn) {
-    static_assert(R % 16 == 0 && R <= N, "pairs start at a lane");
+  /// This lane's part of the pairs of R rotary elements: turn(k) is the cosine
+  /// of pair k / 2 for an even k, else its sine.
+  template <int R> struct Turns {
+    float part[R / 16];
+    template <class Turn> DSV4_DEVICE explicit Turns(const Turn &turn) {
+      static_assert(R % 16 == 0 && R <= N, "pairs start at a lane");
+      DSV4_UNROLL
+      for (int i = 0; i < R / 16; ++i)
+        part[i] = turn(16 * i + int(lane()));
+      syncWarp(); // before there is a row: both take many registers
+    }
+  };
+
+  /// RoPE of the last R elements (R13). Pairs lie in neighbouring lanes.
+  template <int R> DSV4_DEVICE void rope(const Turns<R> &turns) {
     bool odd = lane() % 2 != 0;
     DSV4_UNROLL
-    for (int i = (N - R) / 16; i < Count; ++i) {
-      float mine = v[i], other = shflXor(mine, 1);
-      float part = turn(element(i) - (N - R)), otherPart = shflXor(part, 1);
+    for (int i = 0; i < R / 16; ++i) {
+      float mine = v[(N - R) / 16 + i], other = shflXor(mine, 1);
+      float part = turns.part[i], otherPart = shflXor(part, 1);
       float even = num::fma(mine, part, -(other * otherPart));
       float uneven = num::fma(other, part, mine * otherPart);
-      v[i] = num::roundBf16(odd ? uneven : even);
+      v[(N - R) / 16 + i] = num::roundBf16(odd ? uneven : even);
     }
+  }
+  template <int R, class Turn> DSV4_DEVICE void rope(const Turn &turn) {
+    rope<R>(Turns<R>(turn));
   }
 
   /// R7: steps below 16 go over lanes, the others over registers.

@@ -68,11 +68,12 @@ template <class C> struct StoredOut {
 
 /// The chunk's streams after the sublayer is closed (R11), to shared memory and
 /// streams_out; a thread has two columns of one stream.
-template <class C, class Out>
+template <class C, class Out, class View = WholeGrid>
 DSV4_DEVICE void hcClose(const HcMixParams &p, i64 token, u32 chunk,
-                         Shared<float> x, const Out &outWord) {
+                         Shared<float> x, const Out &outWord,
+                         const View &view = {}) {
   constexpr u32 S = C::Streams, Pairs = MixColumns / 2;
-  for (u32 i = threadIdX(); i < S * Pairs; i += blockDimX()) {
+  for (u32 i = view.thread(); i < S * Pairs; i += view.threads()) {
     u32 k = i / Pairs, column = i % Pairs; // column of words
     auto word = [&](Global<const u16> rows, i64 row) {
       return u32(
@@ -111,8 +112,15 @@ template <class C> DSV4_DEVICE float hcSquares(Shared<const float> x) {
   return warpSumOfSquares(x, C::Streams * MixColumns);
 }
 
-template <class C, class Out>
-DSV4_DEVICE void hcMixOf(const HcMixParams &p, const Out &outWord) {
+/// What a block does when its item is stored; fused phases go on with the
+/// token. True: registers may hold other things now.
+struct NothingMore {
+  DSV4_DEVICE bool operator()(i64) const { return false; }
+};
+
+template <class C, class Out, class After = NothingMore>
+DSV4_DEVICE void hcMixOf(const HcMixParams &p, const Out &outWord,
+                         const After &after = {}) {
   using Plan = HcMixPlan<C>;
   auto x = dynamicShared().as<float>();
   auto chains = x + Plan::ChainsAt;
@@ -157,7 +165,7 @@ DSV4_DEVICE void hcMixOf(const HcMixParams &p, const Out &outWord) {
           chain = num::fma(four[int(j)], w[i + j], chain);
       }
       chains[group * C::Rows + row] = chain;
-    } else if (thread >= Plan::ChainThreads) {
+    } else if (thread >= Plan::ChainThreads && thread < Plan::Threads) {
       float squares = hcSquares<C>(x);
       if (laneId() == 0)
         to[C::Rows] = squares;
@@ -170,6 +178,8 @@ DSV4_DEVICE void hcMixOf(const HcMixParams &p, const Out &outWord) {
         sum += chains[g * C::Rows + thread];
       to[thread] = sum;
     }
+    if (after(token))
+      loaded = ~0u;
   }
 }
 
@@ -317,26 +327,26 @@ DSV4_DEVICE void hcLoadStreams(Global<const u16> streams, i64 token,
                              threadIdX());
 }
 
-template <class C, class Sink = NoSink>
-DSV4_DEVICE void hcPre(const HcPreParams &p, const Sink &sink = {}) {
+template <class C, class Sink = NoSink, class View = WholeGrid>
+DSV4_DEVICE void hcPre(const HcPreParams &p, const Sink &sink = {},
+                       const View &view = {}) {
   using Plan = HcPrePlan<C>;
   constexpr u32 Vectors = C::Hidden / RowVector;
-  auto room = dynamicShared().as<float>();
+  auto room = view.shared().template as<float>();
   auto sums = room + Plan::SumsAt;
-  u32 thread = threadIdX();
+  u32 thread = view.thread();
   bool exists = thread < Vectors;
   U32x4 weight = {};
   if (exists)
     weight = loadRow(p.norm, thread);
   float scale = p.scale[0];
-  gridDepWait();
-  gridDepLaunch();
+  view.begin();
   i64 tokens = ld(&p.step->tokens);
-  for (i64 token = blockIdX(); token < tokens; token += gridDimX()) {
+  for (i64 token = view.block(); token < tokens; token += view.blocks()) {
     U32x4 streams[C::Streams] = {};
     hcLoadStreams<C>(p.streamsIn, token, streams);
     hcSums<C, Plan>(p.partials, token, sums);
-    syncThreads();
+    view.sync();
     float r = hcScale<C>(sums, Plan::Rows);
     if (thread >= Plan::RowThreads) {
       hcCoefficients<C>(p, token, sums, r);
@@ -354,7 +364,7 @@ DSV4_DEVICE void hcPre(const HcPreParams &p, const Sink &sink = {}) {
         sink(token * Vectors + thread, words, exists);
       }
     }
-    syncThreads(); // sums may be written again
+    view.sync(); // sums may be written again
   }
 }
 

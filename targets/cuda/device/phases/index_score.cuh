@@ -242,13 +242,18 @@ private:
     mmaF16(sums, keys.odd.v, second);
     DSV4_UNROLL
     for (int i = 0; i < 4; ++i)
-      totals[i] = num::fma(sums[i] * unit[i % 2], i < 2 ? upScale : lowScale,
-                           totals[i]);
+      totals[i] =
+          fmaF32(sums[i] * unit[i % 2], i < 2 ? upScale : lowScale, totals[i]);
   }
 
+  // What may be a NaN (infinities that meet, or no weight at one) goes through
+  // fmaF32, whose twin has the GPU's NaN: plain operators have the host's.
   DSV4_DEVICE static float term(float dot, float weight) {
     float d = num::roundBf16(dot);
-    return num::roundBf16((d > 0 ? d : 0.0f) * weight);
+    return num::roundBf16(fmaF32(d > 0 ? d : 0.0f, weight, -0.0f));
+  }
+  DSV4_DEVICE static float plus(float sum, float term) {
+    return fmaF32(term, 1.0f, sum);
   }
 
   /// Heads ascending: lane c of four goes on from the sum of lane c - 1.
@@ -267,8 +272,8 @@ private:
       for (int j = 0; j < J; ++j) {
         DSV4_UNROLL
         for (int i = 0; i < 2; ++i) {
-          up += dots[j][i];
-          low += dots[j][i + 2];
+          up = plus(up, dots[j][i]);
+          low = plus(low, dots[j][i + 2]);
         }
       }
       up = shfl(up, (laneId() & ~3u) | turn);
@@ -295,7 +300,7 @@ private:
         return;
       float sum = 0;
       for (int h = 0; h < C::Heads; ++h)
-        sum += term(dotInOrder(entry, h), weight(h));
+        sum = plus(sum, term(dotInOrder(entry, h), weight(h)));
       store(entry, sum);
     }
   }

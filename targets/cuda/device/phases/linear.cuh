@@ -18,8 +18,8 @@
 namespace dsv4::cuda {
 
 /// The body of a matrix phase: roles by warp.
-template <class C, class Items, class Params>
-DSV4_DEVICE void matrixPhase(const Params &p) {
+template <class C, class Items, class Params, class Tail = NoTail>
+DSV4_DEVICE void matrixPhase(const Params &p, const Tail &tail = {}) {
   using Plan = MatrixPlan<C>;
   MatrixShared<C>::init();
   gridDepLaunch();
@@ -34,7 +34,7 @@ DSV4_DEVICE void matrixPhase(const Params &p) {
   if (thread >= Plan::consumers)
     XLoader<C>().run(Items(p));
   else
-    MatrixConsumer<C>().run(Items(p));
+    MatrixConsumer<C, Tail>(tail).run(Items(p));
 }
 
 /// kern.linear. Threads and shared memory: MatrixPlan<C>.
@@ -45,6 +45,18 @@ template <class C> DSV4_DEVICE void linear(const LinearParams &p) {
 /// kern.expert_linear, w and w_other in one phase.
 template <class C> DSV4_DEVICE void expertLinear(const ExpertLinearParams &p) {
   matrixPhase<C, ExpertItems<C>>(p);
+}
+
+/// One element of y: parts ascending.
+DSV4_DEVICE void sumElement(const MatrixJob &job, i64 i, i64 count) {
+  float sum = job.partials[i];
+  DSV4_UNROLL_BY(8) // loads of many parts are on their way together
+  for (u32 part = 1; part < job.split; ++part)
+    sum = fmaF32(job.partials[part * count + i], 1.0f, sum);
+  if (job.floatOut)
+    job.y.template as<float>()[i] = sum;
+  else
+    job.y.template as<u16>()[i] = u16(bf16Of(sum));
 }
 
 /// Sums the parts that a phase with C::partials has left, ascending, into y.
@@ -61,16 +73,8 @@ DSV4_DEVICE void reducePartials(const Params &p, u32 rowsPer) {
     if (job.split < 2)
       continue;
     i64 count = targets * job.rows;
-    for (; i < count; i += i64(gridDimX()) * blockDimX()) {
-      float sum = job.partials[i];
-      DSV4_UNROLL_BY(8) // loads of many parts are on their way together
-      for (u32 part = 1; part < job.split; ++part)
-        sum = fmaF32(job.partials[part * count + i], 1.0f, sum);
-      if (job.floatOut)
-        job.y.template as<float>()[i] = sum;
-      else
-        job.y.template as<u16>()[i] = u16(bf16Of(sum));
-    }
+    for (; i < count; i += i64(gridDimX()) * blockDimX())
+      sumElement(job, i, count);
     i -= count;
   }
 }

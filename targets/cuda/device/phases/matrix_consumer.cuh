@@ -14,19 +14,31 @@
 
 namespace dsv4::cuda {
 
-/// As runtime/numerics rounds: to nearest even by integers.
+/// As runtime/numerics rounds: to nearest even by integers, and its NaN.
 DSV4_DEVICE u32 bf16Of(float x) {
   u32 bits = __builtin_bit_cast(u32, x);
+  if ((bits & 0x7fffffffu) > 0x7f800000u)
+    return 0xffc0u;
   return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
 }
 
+/// What consumers do when an item is stored: nothing, or the work of launches
+/// behind (fused/product_tails.cuh).
+struct NoTail {
+  template <class Items>
+  DSV4_DEVICE void stored(const Items &, const MatrixItem &,
+                          const MatrixJob &) const {}
+};
+
 /// A warpgroup's part of the block: multiplies strip `group` of every item.
-template <class C> class MatrixConsumer {
+template <class C, class Tail = NoTail> class MatrixConsumer {
   using Plan = MatrixPlan<C>;
   using S = MatrixShared<C>;
   static constexpr int R = C::columns / 2;
 
 public:
+  DSV4_DEVICE explicit MatrixConsumer(const Tail &tail) : tail(tail) {}
+
   template <class Items> DSV4_DEVICE void run(Items items) {
     MatrixItem item;
     while (items.next(item)) {
@@ -68,6 +80,7 @@ private:
     }
     if (group() < item.strips)
       store(items, item, job, result);
+    tail.stored(items, item, job);
   }
 
   /// Where a lane reads next: its codes and offsets of its group's tile, the
@@ -104,7 +117,7 @@ private:
                            Plan::xBlocks % blocks == 0);
   }
   DSV4_LAYOUT static u32 panelBytes(WeightFormat format) {
-    return C::columns * (readsBf16(format) ? 256 : 128);
+    return C::columns * Plan::xWidth(format);
   }
 
   /// One part of K. `first` and `last`: of the item, whose stages go on over
@@ -248,11 +261,9 @@ private:
 
   DSV4_DEVICE void addFp8(float (&total)[R], u32 factorBits,
                           const Place<WeightFormat::Fp8> &at) {
-    OperandsE4M3<C::mma> operands;
-    float sum[R], factor = __builtin_bit_cast(float, factorBits);
-    loadFp8<C::mma>(operands, at.codes);
-    multiplyE4M3<C::mma>(sum, operands, at.panel);
-    promote(total, sum, at.scales, factor, factor);
+    float factor = __builtin_bit_cast(float, factorBits);
+    multiplyFp8<C::mma, Plan::wideBlocks, R>(
+        at.codes, at.panel, Promotion{total, at.scales, factor, factor});
   }
 
   DSV4_DEVICE void addFp4(float (&total)[R], const MatrixItem &item,
@@ -263,29 +274,30 @@ private:
       escaped(total, item, job, codes, at);
       return;
     }
-    OperandsE4M3<C::mma> operands;
-    float sum[R], factor = C::escapes ? fp4Factor(factorBits)
-                                      : __builtin_bit_cast(float, factorBits);
-    decodeFp4<C::mma>(operands, codes, fp4TablesFor<C::mma>(*at.offsets));
-    multiplyE4M3<C::mma>(sum, operands, at.panel);
-    promote(total, sum, at.scales, factor, factor);
+    float factor = C::escapes ? fp4Factor(factorBits)
+                              : __builtin_bit_cast(float, factorBits);
+    multiplyFp4<C::mma, Plan::wideBlocks, R>(
+        codes, fp4TablesFor<C::mma>(*at.offsets), at.panel,
+        Promotion{total, at.scales, factor, factor});
   }
 
   /// total += sum x scale of the column x scale of the row. Two products and
   /// not one by the product of the scales, which could leave float.
-  DSV4_DEVICE void promote(float (&total)[R], const float (&sum)[R],
-                           Shared<const float> scales, float upper,
-                           float lower) {
-    DSV4_UNROLL
-    for (int j = 0; j < R / 4; ++j)
+  struct Promotion {
+    float (&total)[R];
+    Shared<const float> scales;
+    float upper, lower;
+
+    DSV4_DEVICE void operator()(int j, const float (&sums)[4]) const {
       DSV4_UNROLL
-    for (int i = 0; i < 2; ++i) {
-      float s = scales[(8 * j + i) * 4];
-      total[4 * j + i] = fmaF32(sum[4 * j + i] * s, upper, total[4 * j + i]);
-      total[4 * j + 2 + i] =
-          fmaF32(sum[4 * j + 2 + i] * s, lower, total[4 * j + 2 + i]);
+      for (int i = 0; i < 2; ++i) {
+        float s = scales[(8 * j + i) * 4];
+        float &up = total[4 * j + i], &low = total[4 * j + 2 + i];
+        up = fmaF32(sums[i] * s, upper, up);
+        low = fmaF32(sums[2 + i] * s, lower, low);
+      }
     }
-  }
+  };
 
   /// A tile whose scales no base and offsets say: a pass per block of scales.
   DSV4_DEVICE void escaped(float (&total)[R], const MatrixItem &item,
@@ -299,15 +311,12 @@ private:
     u32 upper = bytes[row], lower = bytes[row + 8];
     DSV4_NO_UNROLL // rare: its code need not be fast, but small
         for (u32 pass = 0; pass < 4; ++pass) {
-      OperandsE4M3<C::mma> operands;
-      float sum[R];
       syncWarp(); // or the panel would be loaded once for four passes, and
                   // spill
-      decodeFp4<C::mma>(operands, codes,
-                        fp4EscapeTablesFor<C::mma>(laneId() % 4 == pass));
-      multiplyE4M3<C::mma>(sum, operands, at.panel);
-      promote(total, sum, at.scales, e8m0Factor(upper >> 8 * pass & 255u),
-              e8m0Factor(lower >> 8 * pass & 255u));
+      multiplyFp4<C::mma, Plan::wideBlocks, R>(
+          codes, fp4EscapeTablesFor<C::mma>(laneId() % 4 == pass), at.panel,
+          Promotion{total, at.scales, e8m0Factor(upper >> 8 * pass & 255u),
+                    e8m0Factor(lower >> 8 * pass & 255u)});
     }
   }
 
@@ -333,6 +342,7 @@ private:
     }
   }
 
+  const Tail &tail;
   RingPlace<C::weightStages> weights;
   RingPlace<C::xStages> x;
   u32 inWeights = 0, inX = 0; // blocks into the stages

@@ -46,6 +46,7 @@ struct MatrixItem {
   u32 job, strip, strips;
   u32 splitBegin, splitEnd;
   u32 xGroup;
+  u32 place; // of the first row in all lists: counters of tails are by it
   u32 row, columns; // first of the rows (of a list, with experts), and how many
   Global<const u8> w;
   Global<const i32> list; // rows of this expert
@@ -113,6 +114,7 @@ public:
       u32 count = runsOf<C>(job) * parts * tiles;
       if (at < count) {
         item.job = number;
+        item.place = 0;
         item.w = job.w;
         item.row = at % tiles * C::columns;
         item.columns =
@@ -191,6 +193,7 @@ public:
       if (inExpert(item, tiles)) {
         u32 expert = u32(i32(p.lists[1 + i64(number)]));
         item.w = weightsOf(item.job, expert);
+        item.place = begin + item.row;
         item.columns =
             rows - item.row < C::columns ? rows - item.row : C::columns;
         item.list = p.lists + (2 + 2 * i64(p.experts) + begin);

@@ -35,7 +35,7 @@ template <class C> struct MatrixPlan {
     return C::formats >> u32(format) & 1;
   }
   /// Blocks of k in a stage of weights, and in one of activations, which holds
-  /// 64 rows in all.
+  /// 64 rows in all, or 32 of 256 bytes.
   DSV4_LAYOUT static u32 weightBlocks(WeightFormat format) {
     u32 blocks = C::stageBytes / (C::groups * tileBytes(format));
     return blocks ? blocks : 1;
@@ -46,15 +46,28 @@ template <class C> struct MatrixPlan {
   }
   DSV4_LAYOUT static u32 larger(u32 a, u32 b) { return a > b ? a : b; }
 
-  static constexpr u32 xRows = 64, xBlocks = xRows / C::columns;
+  /// Blocks of activations have FP16 values, which saves conversions for every
+  /// strip. At more columns their loads would take some registers too many.
+  static constexpr bool wideBlocks =
+      C::mma == MmaKind::F16 && C::columns <= (C::escapes ? 16 : 32) &&
+      (has(WeightFormat::Fp4) || has(WeightFormat::Fp8));
+  /// Bytes of 128 k of a row of a stage.
+  DSV4_LAYOUT static u32 xWidth(WeightFormat format) {
+    return readsBf16(format) || wideBlocks ? 256 : 128;
+  }
+  static constexpr u32 xRows = wideBlocks ? 32 : 64,
+                       xBlocks = xRows / C::columns;
   static constexpr u32 xStageBytes =
       xRows *
-      (has(WeightFormat::Bf16) || has(WeightFormat::Fp8Wide) ? 256 : 128);
+      (has(WeightFormat::Bf16) || has(WeightFormat::Fp8Wide) || wideBlocks
+           ? 256
+           : 128);
   static constexpr u32 weightStageBytes = larger(
       stageOf(WeightFormat::Fp4),
       larger(larger(stageOf(WeightFormat::Fp8), stageOf(WeightFormat::Fp8Wide)),
              stageOf(WeightFormat::Bf16)));
 
+  static constexpr u32 tailFlagAt = 512; // a word, for tails
   static constexpr u32 scalesAt = 1024;
   static constexpr u32 scaleBytes = xRows * 16; // of a stage: 16 each
   static constexpr u32 xAt = scalesAt + C::xStages * scaleBytes;
@@ -67,7 +80,7 @@ template <class C> struct MatrixPlan {
   static constexpr u32 consumers = C::groups * 128, loaders = 96;
   static constexpr u32 threads = consumers + loaders + 32;
 
-  static_assert((2 * C::weightStages + 2 * C::xStages) * 8 <= scalesAt);
+  static_assert((2 * C::weightStages + 2 * C::xStages) * 8 <= tailFlagAt);
   static_assert(xRows % C::columns == 0 && C::columns % 8 == 0);
   static_assert(C::weightStages > 1 && C::xStages > 1);
 };
@@ -219,7 +232,7 @@ private:
 
 // ---- Activations ------------------------------------------------------------
 
-/// Gathers the activations of all items, 64 rows x 128 k at a time (the
+/// Gathers the activations of all items, xRows rows x 128 k at a time (the
 /// columns of one block, then of the next); columns that do not exist are zero.
 template <class C> class XLoader {
   using Plan = MatrixPlan<C>;
@@ -242,10 +255,13 @@ public:
       scaleRow = rowOf(items, item, thread() % C::columns);
       for (u32 block = begin; block < end; block += Plan::xBlocks) {
         mbarWait(S::xEmpty() + place.stage, place.phase ^ 1);
+        copyScales(item, job, block, end);
         if (readsBf16(job.format))
-          copyBf16(item, job, block, end);
+          copyWide(job, item.xGroup * job.xBytes, TileK * 2, block, end);
+        else if constexpr (Plan::wideBlocks)
+          copyWide(job, blocksAt(item, job), WideActivationBytes, block, end);
         else
-          copyE4m3(item, job, block, end);
+          copyE4m3(job, blocksAt(item, job), block, end);
         cpAsyncCommit();
         place.next();
         if (++open > InFlight) {
@@ -280,12 +296,26 @@ private:
     cpAsync16(to, from, exists ? 16 : 0);
   }
 
+  /// Where an item's blocks begin in a row, and the scales of a stage's.
+  static constexpr u32 BlockBytes =
+      Plan::wideBlocks ? WideActivationBytes : ActivationBytes;
+  DSV4_DEVICE static u32 blocksAt(const MatrixItem &item,
+                                  const MatrixJob &job) {
+    return item.xGroup * job.blocks * BlockBytes;
+  }
+  DSV4_DEVICE void copyScales(const MatrixItem &item, const MatrixJob &job,
+                              u32 block, u32 end) {
+    u32 v = thread(), b = block + v / C::columns;
+    if (v < Plan::xRows && !readsBf16(job.format))
+      copy(S::scales(place.stage) + v * 16, job, scaleRow,
+           blocksAt(item, job) + (b + 1) * BlockBytes - VectorBytes, b < end);
+  }
+
   /// Row v of a stage is column v % columns of block v / columns; eight threads
   /// copy its codes.
-  DSV4_DEVICE void copyE4m3(const MatrixItem &item, const MatrixJob &job,
-                            u32 block, u32 end) {
-    u32 group = item.xGroup * job.blocks * ActivationBytes,
-        unit = thread() % 8 * 16;
+  DSV4_DEVICE void copyE4m3(const MatrixJob &job, u32 from, u32 block,
+                            u32 end) {
+    u32 unit = thread() % 8 * 16;
     auto to = S::x(place.stage);
     DSV4_UNROLL
     for (u32 i = 0; i < Passes; ++i) {
@@ -294,27 +324,24 @@ private:
         break;
       copy(to + (v / C::columns * C::columns * 128 +
                  swizzled128(v % C::columns, unit)),
-           job, rows[i], group + b * ActivationBytes + unit, b < end);
+           job, rows[i], from + b * ActivationBytes + unit, b < end);
     }
-    u32 v = thread(), b = block + v / C::columns;
-    if (v < Plan::xRows)
-      copy(S::scales(place.stage) + v * 16, job, scaleRow,
-           group + b * ActivationBytes + TileK, b < end);
   }
 
-  DSV4_DEVICE void copyBf16(const MatrixItem &item, const MatrixJob &job,
+  /// The same for 256 bytes of 128 k, `stride` bytes apart: rows of BF16, whose
+  /// last block may be short, or blocks of FP16.
+  DSV4_DEVICE void copyWide(const MatrixJob &job, u32 from, u32 stride,
                             u32 block, u32 end) {
-    u32 group = item.xGroup * job.xBytes;
     auto to = S::x(place.stage);
     DSV4_UNROLL
     for (u32 i = 0; i < 2 * Passes; ++i) {
       u32 v = rowAt(i / 2), b = block + v / C::columns;
-      u32 unit = thread() % 8 + 8 * (i % 2), at = b * 256 + unit * 16;
+      u32 unit = thread() % 8 + 8 * (i % 2), at = b * stride + unit * 16;
       if (v >= Plan::xRows)
         break;
       copy(to + (v / C::columns * C::columns * 256 +
-                 bf16Unit(v % C::columns, unit)),
-           job, rows[i / 2], group + at, b < end && at < job.xBytes);
+                 wideUnit(v % C::columns, unit)),
+           job, rows[i / 2], from + at, b < end && at < job.xBytes);
     }
   }
 

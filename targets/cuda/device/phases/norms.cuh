@@ -64,26 +64,26 @@ template <class C> struct NormQuantPlan {
                 "expected one vector a thread and whole blocks");
 };
 
-template <class C, class Sink = NoSink>
-DSV4_DEVICE void normQuant(const NormQuantParams &p, const Sink &sink = {}) {
+template <class C, class Sink = NoSink, class View = WholeGrid>
+DSV4_DEVICE void normQuant(const NormQuantParams &p, const Sink &sink = {},
+                           const View &view = {}) {
   using Plan = NormQuantPlan<C>;
   constexpr u32 Vectors = C::Width / RowVector;
-  u32 thread = threadIdX();
+  u32 thread = view.thread();
   bool exists = thread < Vectors;
   U32x4 weight = {};
   if (exists)
     weight = loadRow(p.weight, thread);
-  gridDepWait();
-  gridDepLaunch();
+  view.begin();
   i64 tokens = ld(&p.step->tokens);
-  for (i64 token = blockIdX(); token < tokens; token += gridDimX()) {
+  for (i64 token = view.block(); token < tokens; token += view.blocks()) {
     U32x4 raw = {};
     if (exists)
       raw = loadRow(p.raw, token * Vectors + thread);
     float v[RowVector];
     unpackRow(raw, v);
     blockRmsNorm<C::Width, Plan::Threads>(v, weight, C::Eps,
-                                          dynamicShared().as<float>());
+                                          view.shared().template as<float>());
     if constexpr (C::Normed)
       if (exists)
         storeRow(p.y, token * Vectors + thread, packRow(v));
@@ -109,13 +109,13 @@ struct QuantizeParams {
   Global<u16> xq;      // [tokens, N]
 };
 
-template <class C, class Sink = NoSink>
-DSV4_DEVICE void quantize(const QuantizeParams &p, const Sink &sink = {}) {
+template <class C, class Sink = NoSink, class View = WholeGrid>
+DSV4_DEVICE void quantize(const QuantizeParams &p, const Sink &sink = {},
+                          const View &view = {}) {
   static_assert(C::Width % QuantBlock == 0, "expected whole blocks");
-  gridDepWait();
-  gridDepLaunch();
+  view.begin();
   i64 vectors = ld(&p.step->tokens) * (C::Width / RowVector);
-  forGridVectors(vectors, [&](i64 v, bool exists) {
+  auto body = [&](i64 v, bool exists) {
     U32x4 words = {};
     if (exists)
       words = loadRow(p.x, v);
@@ -126,7 +126,8 @@ DSV4_DEVICE void quantize(const QuantizeParams &p, const Sink &sink = {}) {
     if (exists)
       storeRow(p.xq, v, words);
     sink(v, words, exists);
-  });
+  };
+  forGridVectors(vectors, body, view);
 }
 
 } // namespace dsv4::cuda

@@ -32,7 +32,7 @@ inline constexpr MmaKind nativeMma = MmaKind::F16;
 /// meet rows of BF16 which nobody has quantised (wo_a).
 enum class WeightFormat : u32 { Fp4, Fp8, Bf16, Fp8Wide };
 
-/// Whether activations are rows of BF16, not blocks of E4M3.
+/// Whether activations are rows of BF16, not blocks (activations.cuh).
 DSV4_LAYOUT bool readsBf16(WeightFormat format) {
   return format == WeightFormat::Bf16 || format == WeightFormat::Fp8Wide;
 }
@@ -43,11 +43,15 @@ DSV4_LAYOUT u32 tileBytes(WeightFormat format) {
                                         : Fp8TileBytes;
 }
 
-/// Operands A of a warp and tile, in the order of k.
-template <int Count> struct Operands {
-  FragmentA a[Count];
+/// Operands A of a warp and tile for blocks of E4M3, in the order of k: pairs
+/// of them for products of FP16.
+template <MmaKind M> struct OperandsE4M3 {
+  FragmentA a[M == MmaKind::F16 ? 8 : 4];
+  DSV4_DEVICE void set(int i, const FragmentPair &pair) {
+    a[2 * i] = pair.even;
+    a[2 * i + 1] = pair.odd;
+  }
 };
-template <MmaKind M> using OperandsE4M3 = Operands<M == MmaKind::F16 ? 8 : 4>;
 
 /// What this lane reads of a tile: 16 bytes here and every 512 bytes further.
 DSV4_DEVICE Shared<const u8> laneOf(Shared<const u8> tile, u32 codeBytes,
@@ -58,21 +62,6 @@ DSV4_DEVICE U32x4 laneVector(Shared<const u8> lane, int vector) {
   return (lane + vector * WarpLoadBytes).as<const u32>().vec<4>(0);
 }
 
-template <MmaKind M>
-DSV4_DEVICE void loadFp8(OperandsE4M3<M> &to, Shared<const u8> lane) {
-  DSV4_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    U32x4 codes = laneVector(lane, i);
-    if constexpr (M == MmaKind::F16) {
-      FragmentPair pair = fp8FragmentsF16(codes);
-      to.a[2 * i] = pair.even;
-      to.a[2 * i + 1] = pair.odd;
-    } else {
-      to.a[i] = codes;
-    }
-  }
-}
-
 /// A lane's codes of an FP4 tile: its 32 k of rows g and g + 8.
 struct Fp4Codes {
   U32x4 upper, lower;
@@ -80,21 +69,6 @@ struct Fp4Codes {
 
 DSV4_DEVICE Fp4Codes loadFp4Codes(Shared<const u8> lane) {
   return {laneVector(lane, 0), laneVector(lane, 1)};
-}
-
-template <MmaKind M>
-DSV4_DEVICE void decodeFp4(OperandsE4M3<M> &to, const Fp4Codes &codes,
-                           const Fp4Tables &tables) {
-  DSV4_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    if constexpr (M == MmaKind::F16) {
-      FragmentPair pair = fp4FragmentsF16(codes.upper, codes.lower, tables, i);
-      to.a[2 * i] = pair.even;
-      to.a[2 * i + 1] = pair.odd;
-    } else {
-      to.a[i] = fp4FragmentE4m3(codes.upper, codes.lower, tables, i);
-    }
-  }
 }
 
 template <MmaKind M> DSV4_DEVICE Fp4Tables fp4TablesFor(u32 offsetByte) {
@@ -121,9 +95,9 @@ DSV4_DEVICE void onColumns(float (&d)[R], int j, Multiply multiply) {
     d[4 * j + i] = part[i];
 }
 
-/// Activations of a block in shared memory: a swizzled row of 128 permuted
-/// codes for each column. wgmma takes a descriptor instead of an address;
-/// moving changes its lower word alone.
+/// Activations of a block in shared memory: for each column 128 permuted codes
+/// or 128 values of FP16, swizzled. wgmma takes a descriptor instead of an
+/// address; moving changes its lower word alone.
 template <MmaKind M> class Panel {
 public:
   DSV4_DEVICE explicit Panel(Shared<const u8> at) : place(at) {}
@@ -151,6 +125,17 @@ private:
   u32 low;
 };
 #endif
+
+/// Where 16 bytes of a column's 256 are in a panel of FP16 or BF16. A lane
+/// reads the units 4 c + i of its block c; eight lanes (two columns, four
+/// blocks) meet eight different groups of banks, and what i adds to a lane's
+/// place is one constant for even i and one for odd.
+DSV4_LAYOUT u32 wideUnit(u32 column, u32 unit) {
+  return column * 256 + ((unit % 4 * 4 + unit / 4) ^ (column & 1) << 2) * 16;
+}
+DSV4_DEVICE U32x4 wideVector(Shared<const u8> panel, u32 column, u32 unit) {
+  return (panel + wideUnit(column, unit)).as<const u32>().vec<4>(0);
+}
 
 /// d = A B over 128 k by mma.sync. Reads of a warp meet all 32 banks: rows are
 /// XORed apart, and a quad's words are neighbours.
@@ -182,6 +167,32 @@ DSV4_DEVICE void multiplyByMma(float (&d)[R], const OperandsE4M3<M> &operands,
     });
 }
 
+/// The same for blocks of FP16: columns are 128 values in the order of k, and a
+/// lane reads the 32 of its own block. Calls done(j, sums) for 8 columns at a
+/// time, so that their sums need no registers afterwards.
+template <int R, class Done>
+DSV4_DEVICE void multiplyF16(const OperandsE4M3<MmaKind::F16> &operands,
+                             Shared<const u8> panel, Done done) {
+  u32 g = laneId() / 4, c = laneId() % 4;
+  // wideUnit(8 j + g, 4 c + i), taken apart.
+  Shared<const u8> lanes[2] = {panel + wideUnit(g, 4 * c),
+                               panel + (wideUnit(g, 4 * c + 1) - 64)};
+  DSV4_UNROLL
+  for (int j = 0; j < R / 4; ++j) {
+    float sums[4] = {0, 0, 0, 0};
+    DSV4_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      U32x4 x = (lanes[i % 2] + (64 * i + 8 * 256 * j))
+                    .template as<const u32>()
+                    .template vec<4>(0);
+      u32 even[2] = {x[0], x[1]}, odd[2] = {x[2], x[3]};
+      mmaF16(sums, operands.a[2 * i].v, even);
+      mmaF16(sums, operands.a[2 * i + 1].v, odd);
+    }
+    done(j, sums);
+  }
+}
+
 /// d = A B over 128 k. With wgmma all four warps of a group call it together.
 template <MmaKind M, int R>
 DSV4_DEVICE void multiplyE4M3(float (&d)[R], const OperandsE4M3<M> &operands,
@@ -204,14 +215,57 @@ DSV4_DEVICE void multiplyE4M3(float (&d)[R], const OperandsE4M3<M> &operands,
   }
 }
 
-// ---- BF16 -------------------------------------------------------------------
-
-/// Where 16 bytes of a column's 256 are in a panel of BF16: 4 c + i of a lane's
-/// four for its block c are such that eight lanes (two columns, four blocks)
-/// meet eight different groups of banks.
-DSV4_LAYOUT u32 bf16Unit(u32 column, u32 unit) {
-  return column * 256 + (unit ^ unit >> 3 ^ (column & 1) << 1) * 16;
+/// multiplyE4M3, and done(j, sums) as of multiplyF16.
+template <MmaKind M, int R, class Done>
+DSV4_DEVICE void multiplyE4M3(const OperandsE4M3<M> &operands,
+                              const Panel<M> &panel, Done done) {
+  float d[R];
+  multiplyE4M3<M>(d, operands, panel);
+  DSV4_UNROLL
+  for (int j = 0; j < R / 4; ++j) {
+    float sums[4] = {d[4 * j], d[4 * j + 1], d[4 * j + 2], d[4 * j + 3]};
+    done(j, sums);
+  }
 }
+
+/// An FP8 tile times a panel, 128 k: done(j, sums) for 8 columns at a time.
+/// `Wide`: the panel has blocks of FP16.
+template <MmaKind M, bool Wide, int R, class Done>
+DSV4_DEVICE void multiplyFp8(Shared<const u8> lane, const Panel<M> &panel,
+                             Done done) {
+  OperandsE4M3<M> operands;
+  DSV4_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    U32x4 codes = laneVector(lane, i);
+    if constexpr (M == MmaKind::F16)
+      operands.set(i, fp8FragmentsF16(codes));
+    else
+      operands.a[i] = codes;
+  }
+  if constexpr (Wide)
+    multiplyF16<R>(operands, panel.at(), done);
+  else
+    multiplyE4M3<M, R>(operands, panel, done);
+}
+
+/// The same of an FP4 tile.
+template <MmaKind M, bool Wide, int R, class Done>
+DSV4_DEVICE void multiplyFp4(const Fp4Codes &codes, const Fp4Tables &tables,
+                             const Panel<M> &panel, Done done) {
+  OperandsE4M3<M> operands;
+  DSV4_UNROLL
+  for (int i = 0; i < 4; ++i)
+    if constexpr (M == MmaKind::F16)
+      operands.set(i, fp4FragmentsF16(codes.upper, codes.lower, tables, i));
+    else
+      operands.a[i] = fp4FragmentE4m3(codes.upper, codes.lower, tables, i);
+  if constexpr (Wide)
+    multiplyF16<R>(operands, panel.at(), done);
+  else
+    multiplyE4M3<M, R>(operands, panel, done);
+}
+
+// ---- BF16 -------------------------------------------------------------------
 
 /// Operands A of m16n8k16 in BF16, from the vectors of block c's k 8 i and on:
 /// a BF16 tile's own, or those of an FP8 tile widened, which is exact.
@@ -239,8 +293,7 @@ DSV4_DEVICE void multiplyBf16(float (&d)[R], Shared<const u8> lane,
     DSV4_UNROLL
     for (int j = 0; j < R / 4; ++j)
       onColumns(d, j, [&](float (&sum)[4]) {
-        U32x4 x =
-            (panel + bf16Unit(8 * j + g, 4 * c + i)).as<const u32>().vec<4>(0);
+        U32x4 x = wideVector(panel, 8 * j + g, 4 * c + i);
         u32 low[2] = {x[0], x[1]}, high[2] = {x[2], x[3]};
         mmaBF16(sum, pair.even.v, low);
         mmaBF16(sum, pair.odd.v, high);

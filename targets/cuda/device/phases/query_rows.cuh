@@ -24,18 +24,22 @@ struct QueryHeadsParams {
 };
 
 /// Items: tokens x heads.
-template <class C> DSV4_DEVICE void queryHeads(const QueryHeadsParams &p) {
-  gridDepWait();
-  gridDepLaunch();
+template <class C, class View>
+DSV4_DEVICE void queryHeadsIn(const QueryHeadsParams &p, const View &view) {
+  view.begin();
   i64 items = StepView(p.step).tokens() * C::Heads;
-  forHalfWarps(items, [&](i64 item, bool exists) {
+  auto body = [&](i64 item, bool exists) {
     HalfRow<C::Width> row;
     row.load(p.raw + item * C::Width, exists);
     row.headNorm(C::Eps);
     row.template rope<C::RopeDims>(
         TableTurn{p.tab + item / C::Heads * C::RopeDims, exists});
     row.store(p.q + item * C::Width, exists);
-  });
+  };
+  forHalfWarps(items, body, view);
+}
+template <class C> DSV4_DEVICE void queryHeads(const QueryHeadsParams &p) {
+  queryHeadsIn<C>(p, WholeGrid());
 }
 
 struct IndexQueryParams {
@@ -46,11 +50,11 @@ struct IndexQueryParams {
 };
 
 /// Items: tokens x heads.
-template <class C> DSV4_DEVICE void indexQuery(const IndexQueryParams &p) {
-  gridDepWait();
-  gridDepLaunch();
+template <class C, class View>
+DSV4_DEVICE void indexQueryIn(const IndexQueryParams &p, const View &view) {
+  view.begin();
   i64 items = StepView(p.step).tokens() * C::Heads;
-  forHalfWarps(items, [&](i64 item, bool exists) {
+  auto body = [&](i64 item, bool exists) {
     HalfRow<C::Width> row;
     row.load(p.raw + item * C::Width, exists);
     row.template rope<C::RopeDims>(
@@ -58,7 +62,11 @@ template <class C> DSV4_DEVICE void indexQuery(const IndexQueryParams &p) {
     row.hadamard();
     row.fakeQuantizeE2M1();
     row.store(p.q + item * C::Width, exists);
-  });
+  };
+  forHalfWarps(items, body, view);
+}
+template <class C> DSV4_DEVICE void indexQuery(const IndexQueryParams &p) {
+  indexQueryIn<C>(p, WholeGrid());
 }
 
 struct StoreKvParams {
@@ -69,11 +77,11 @@ struct StoreKvParams {
 };
 
 /// Items: tokens.
-template <class C> DSV4_DEVICE void storeKv(const StoreKvParams &p) {
+template <class C, class View>
+DSV4_DEVICE void storeKvIn(const StoreKvParams &p, const View &view) {
   StepView step(p.step);
-  gridDepWait();
-  gridDepLaunch();
-  forHalfWarps(step.tokens(), [&](i64 token, bool exists) {
+  view.begin();
+  auto body = [&](i64 token, bool exists) {
     HalfRow<C::Width> row;
     row.load(p.raw + token * C::Width, exists);
     row.rmsNorm(p.norm, C::Eps);
@@ -84,7 +92,11 @@ template <class C> DSV4_DEVICE void storeKv(const StoreKvParams &p) {
       to = step.stateOf(p.window, token) +
            i64(step.position(token) % C::RingRows) * C::RowBytes;
     row.template packKv<C::RopeDims>(to, C::RowBytes, exists);
-  });
+  };
+  forHalfWarps(step.tokens(), body, view);
+}
+template <class C> DSV4_DEVICE void storeKv(const StoreKvParams &p) {
+  storeKvIn<C>(p, WholeGrid());
 }
 
 struct RopeTableParams {

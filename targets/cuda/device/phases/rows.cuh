@@ -10,7 +10,7 @@
 
 #include "runtime/abi/program.h"
 #include "runtime/numerics/rows.h"
-#include "targets/cuda/device/ptx.h"
+#include "targets/cuda/device/phases/view.cuh"
 #include "targets/cuda/device/ptx_alu.h"
 
 namespace dsv4::cuda {
@@ -74,13 +74,14 @@ struct NoSink {
 
 /// Calls body(v, exists) for the vectors [0, count) of a whole grid. Lanes
 /// without one take part, because warp functions need all of them.
-template <class Body>
-DSV4_DEVICE void forGridVectors(i64 count, const Body &body) {
-  i64 threads = blockDimX();
-  for (i64 first = blockIdX() * threads; first < count;
-       first += gridDimX() * threads) {
-    i64 v = first + threadIdX();
-    body(v, v < count);
+template <class Body, class View = WholeGrid>
+DSV4_DEVICE void forGridVectors(i64 count, const Body &body,
+                                const View &view = {}) {
+  i64 threads = view.threads();
+  for (i64 first = view.block() * threads; first < count;
+       first += view.blocks() * threads) {
+    i64 v = first + view.thread();
+    body(v, v < count && view.thread() < threads);
   }
 }
 

@@ -8,7 +8,7 @@
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_STEP_VIEW_CUH
 
 #include "runtime/abi/program.h"
-#include "targets/cuda/device/ptx.h"
+#include "targets/cuda/device/phases/view.cuh"
 
 namespace dsv4::cuda {
 
@@ -48,13 +48,14 @@ struct RopeFreqs {
 
 /// Calls body(item, exists) with an item for each half warp of the block; lanes
 /// without one take part, because warp functions need all of them.
-template <class Body>
-DSV4_DEVICE void forHalfWarps(i64 items, const Body &body) {
-  i64 perBlock = blockDimX() / 16;
-  for (i64 first = blockIdX() * perBlock; first < items;
-       first += gridDimX() * perBlock) {
-    i64 item = first + threadIdX() / 16;
-    body(item, item < items);
+template <class Body, class View = WholeGrid>
+DSV4_DEVICE void forHalfWarps(i64 items, const Body &body,
+                              const View &view = {}) {
+  i64 perBlock = view.threads() / 16;
+  for (i64 first = view.block() * perBlock; first < items;
+       first += view.blocks() * perBlock) {
+    i64 item = first + view.thread() / 16;
+    body(item, item < items && view.thread() < view.threads());
   }
 }
 

@@ -43,7 +43,7 @@ DSV4_DEVICE u32 scoreKey(u32 bits) {
   return bits & 0x8000u ? 0x8000u - magnitude : 0x8000u + magnitude;
 }
 
-template <class C> class TopK {
+template <class C, class View> class TopK {
   using Plan = TopKPlan<C>;
   /// Scores that a thread loads at once; rows of coarse entries are not
   /// aligned.
@@ -54,15 +54,17 @@ template <class C> class TopK {
   static_assert(Chunk <= 0xffff / 2, "a chunk's counts fit 16 bits");
 
 public:
-  DSV4_DEVICE explicit TopK(const TopKParams &p) : p(p), step(p.step) {
-    auto shared = dynamicShared();
+  DSV4_DEVICE TopK(const TopKParams &p, const View &view)
+      : p(p), view(view), step(p.step) {
+    auto shared = view.shared();
     histograms = (shared + Plan::Histograms).template as<u32>();
     sums = (shared + Plan::Sums).template as<u32>();
     found = (shared + Plan::Found).template as<u32>();
   }
 
   DSV4_DEVICE void run() {
-    for (i64 token = blockIdX(); token < step.tokens(); token += gridDimX()) {
+    for (i64 token = view.block(); token < step.tokens();
+         token += view.blocks()) {
       visible = (step.position(token) + 1) / C::Ratio;
       scores = p.scores + token * (step.context() / C::Ratio);
       ids = p.ids + token * C::K;
@@ -74,8 +76,10 @@ public:
   }
 
 private:
+  DSV4_DEVICE u32 warp() const { return view.thread() / 32; }
+
   DSV4_DEVICE void takeAll() const {
-    for (int i = int(threadIdX()); i < C::K; i += C::Threads)
+    for (int i = int(view.thread()); i < C::K; i += C::Threads)
       ids[i] = i < visible ? i : -1;
   }
 
@@ -90,7 +94,7 @@ private:
 
   /// Keys of the thread's scores in the chunk from `begin` on; how many.
   DSV4_DEVICE int loadKeys(int begin, u32 (&keys)[Width]) const {
-    int at = begin + int(threadIdX()) * Width;
+    int at = begin + int(view.thread()) * Width;
     int count = visible - at < Width ? visible - at : Width;
     if constexpr (Width == 8)
       if (count == Width) {
@@ -109,29 +113,29 @@ private:
   /// The byte at `shift` of the wanted-th largest of the keys whose bits above
   /// it are `prefix`; `wanted` becomes what is left to find inside it.
   DSV4_DEVICE u32 findDigit(u32 shift, u32 prefix, u32 &wanted) {
-    for (int i = int(threadIdX()); i < Plan::Warps * 256; i += C::Threads)
+    for (int i = int(view.thread()); i < Plan::Warps * 256; i += C::Threads)
       histograms[i] = 0;
-    syncThreads();
+    view.sync();
     for (int begin = 0; begin < visible; begin += Chunk) {
       u32 keys[Width];
       int count = loadKeys(begin, keys);
       DSV4_UNROLL
       for (int i = 0; i < Width; ++i)
         if (i < count && keys[i] >> shift >> 8 == prefix)
-          atomAddShared(
-              histograms + (warpId() * 256 + (keys[i] >> shift & 255)), 1);
+          atomAddShared(histograms + (warp() * 256 + (keys[i] >> shift & 255)),
+                        1);
     }
-    syncThreads();
-    for (int bin = int(threadIdX()); bin < 256; bin += C::Threads) {
+    view.sync();
+    for (int bin = int(view.thread()); bin < 256; bin += C::Threads) {
       u32 sum = 0;
       for (int w = 0; w < Plan::Warps; ++w)
         sum += histograms[w * 256 + bin];
       histograms[bin] = sum; // of warp 0; nobody else reads this bin
     }
-    syncThreads();
-    if (warpId() == 0)
+    view.sync();
+    if (warp() == 0)
       findBin(wanted);
-    syncThreads();
+    view.sync();
     wanted = found[1];
     return found[0];
   }
@@ -176,12 +180,12 @@ private:
     // Two rows of sums: a warp may be a chunk ahead, never two.
     auto row = sums + turn % 2 * Plan::Warps;
     if (laneId() == 31)
-      row[warpId()] = upTo;
-    syncThreads();
+      row[warp()] = upTo;
+    view.sync();
     Places places{upTo - mine, 0};
     for (u32 w = 0; w < Plan::Warps; ++w) {
       u32 sum = row[w];
-      places.before += w < warpId() ? sum : 0;
+      places.before += w < warp() ? sum : 0;
       places.all += sum;
     }
     return places;
@@ -206,7 +210,7 @@ private:
           bool tie = keys[i] == key;
           if (!tie || e < ties)
             ids[a + (e < ties ? e : ties)] =
-                begin + int(threadIdX()) * Width + i;
+                begin + int(view.thread()) * Width + i;
           a += !tie;
           e += tie;
         }
@@ -215,10 +219,11 @@ private:
       if (above + (equal < ties ? equal : ties) == C::K)
         break; // the same in all threads
     }
-    syncThreads(); // sums and histograms are free for the next token
+    view.sync(); // sums and histograms are free for the next token
   }
 
   const TopKParams &p;
+  const View &view;
   StepView step;
   Shared<u32> histograms, sums, found;
   int visible = 0;
@@ -227,10 +232,10 @@ private:
 };
 
 /// Items: tokens.
-template <class C> DSV4_DEVICE void topK(const TopKParams &p) {
-  gridDepWait();
-  gridDepLaunch();
-  TopK<C>(p).run();
+template <class C, class View = WholeGrid>
+DSV4_DEVICE void topK(const TopKParams &p, const View &view = {}) {
+  view.begin();
+  TopK<C, View>(p, view).run();
 }
 
 } // namespace dsv4::cuda

@@ -14,15 +14,22 @@ using namespace dsv4::cuda::test::fused_configs;
 
 namespace {
 
-class FusedPhasesTest : public testing::TestWithParam<u32> {};
+class FusedPhasesTest : public testing::TestWithParam<u32> {
+protected:
+  /// Blocks of FP16 for one number of tokens, of E4M3 for the others.
+  static u32 blockBytes() {
+    return u32(GetParam() == 2 ? WideActivationBytes : ActivationBytes);
+  }
+};
 INSTANTIATE_TEST_SUITE_P(Tokens, FusedPhasesTest, testing::Values(1, 2, 7));
 
 /// The blocks of encodeActivations behind a launch, for rows of `width`.
 Global<u8> encodeBehind(Emulator &Emu, i64 Tokens, LaunchId After,
-                        Global<const u16> Rows, u32 PerToken, u32 Width) {
-  size_t Bytes = size_t(Tokens) * PerToken * Width / 128 * ActivationBytes;
-  EncodeParams P{Emu.input<i64>("rows", {Tokens}), PerToken, Width, Rows,
-                 Emu.scratch<u8>("blocks", Bytes)};
+                        Global<const u16> Rows, u32 PerToken, u32 Width,
+                        u32 BlockBytes) {
+  size_t Bytes = size_t(Tokens) * PerToken * Width / 128 * BlockBytes;
+  EncodeParams P{Emu.input<i64>("rows", {Tokens}), PerToken,  Width, Rows,
+                 Emu.scratch<u8>("blocks", Bytes), BlockBytes};
   Emu.launch("encode", {2}, {64}, 0, DSV4_PHASE(P, encodeActivations),
              {{After, Edge::Programmatic}});
   return P.blocks;
@@ -33,12 +40,12 @@ TEST_P(FusedPhasesTest, NormQuantEncodes) {
   StepMemory Step(GetParam());
   RandomRows Random(1);
   std::vector<u16> Raw = Random.bf16(Count), Weight = Random.bf16(Norm::Width);
-  size_t Bytes = Count / 128 * ActivationBytes;
+  size_t Bytes = Count / 128 * blockBytes();
   forSchedules(Step, [&](Emulator &Emu, const dsv4_step *S, Dim Grid) {
     NormQuantParams P{S, Emu.input("raw", Raw), Emu.input("weight", Weight),
                       Emu.scratch<u16>("y", Count),
                       Emu.scratch<u16>("yq", Count)};
-    NormQuantEncodeParams F{P, Emu.scratch<u8>("fused", Bytes)};
+    NormQuantEncodeParams F{P, Emu.scratch<u8>("fused", Bytes), blockBytes()};
     F.phase.y = Emu.scratch<u16>("fused y", Count);
     F.phase.yq = Emu.scratch<u16>("fused yq", Count);
     constexpr u32 Threads = NormQuantPlan<Norm>::Threads,
@@ -47,7 +54,8 @@ TEST_P(FusedPhasesTest, NormQuantEncodes) {
                          DSV4_PHASE(P, normQuant, Norm));
     Emu.launch("fused", Grid, {Threads}, Shared,
                DSV4_PHASE(F, normQuantEncode, Norm));
-    auto Blocks = encodeBehind(Emu, GetParam(), Id, P.yq, 1, Norm::Width);
+    auto Blocks =
+        encodeBehind(Emu, GetParam(), Id, P.yq, 1, Norm::Width, blockBytes());
     return [=] {
       EXPECT_SAME(contents(F.blocks, Bytes), contents(Blocks, Bytes));
       EXPECT_SAME(contents(F.phase.y, Count), contents(P.y, Count));
@@ -62,16 +70,17 @@ TEST_P(FusedPhasesTest, QuantizeEncodes) {
   std::vector<u16> X = RandomRows(3).bf16(Count);
   for (u32 I = 0; I < 128; ++I)
     X[I] = I % 2 ? 0x8000 : 0; // a block of zeros of both signs
-  size_t Bytes = Count / 128 * ActivationBytes;
+  size_t Bytes = Count / 128 * blockBytes();
   forSchedules(Step, [&](Emulator &Emu, const dsv4_step *S, Dim Grid) {
     QuantizeParams P{S, Emu.input("x", X), Emu.scratch<u16>("xq", Count)};
-    QuantizeEncodeParams F{P, Emu.scratch<u8>("fused", Bytes)};
+    QuantizeEncodeParams F{P, Emu.scratch<u8>("fused", Bytes), blockBytes()};
     F.phase.xq = Emu.scratch<u16>("fused xq", Count);
     auto Id = Emu.launch("quantize", Grid, {96}, 0,
                          DSV4_PHASE(P, quantize, Quantised));
     Emu.launch("fused", Grid, {96}, 0,
                DSV4_PHASE(F, quantizeEncode, Quantised));
-    auto Blocks = encodeBehind(Emu, GetParam(), Id, P.xq, 1, Quantised::Width);
+    auto Blocks = encodeBehind(Emu, GetParam(), Id, P.xq, 1, Quantised::Width,
+                               blockBytes());
     return [=] {
       EXPECT_SAME(contents(F.blocks, Bytes), contents(Blocks, Bytes));
       EXPECT_SAME(contents(F.phase.xq, Count), contents(P.xq, Count));
@@ -85,16 +94,16 @@ TEST_P(FusedPhasesTest, SwigluEncodes) {
   RandomRows Random(4);
   std::vector<u16> Gate = Random.bf16(Count, 5), Up = Random.bf16(Count, 5);
   Floats Weights = Random.f32(Rows);
-  size_t Bytes = Count / 128 * ActivationBytes;
+  size_t Bytes = Count / 128 * blockBytes();
   forSchedules(Step, [&](Emulator &Emu, const dsv4_step *S, Dim Grid) {
     SwigluParams P{S, Emu.input("gate", Gate), Emu.input("up", Up),
                    Emu.input("weights", Weights), Emu.scratch<u16>("h", Count)};
-    SwigluEncodeParams F{P, Emu.scratch<u8>("fused", Bytes)};
+    SwigluEncodeParams F{P, Emu.scratch<u8>("fused", Bytes), blockBytes()};
     F.phase.h = Emu.scratch<u16>("fused h", Count);
     auto Id = Emu.launch("swiglu", Grid, {64}, 0, DSV4_PHASE(P, swiglu, Slots));
     Emu.launch("fused", Grid, {64}, 0, DSV4_PHASE(F, swigluEncode, Slots));
-    auto Blocks =
-        encodeBehind(Emu, GetParam(), Id, P.h, Slots::PerToken, Slots::Inner);
+    auto Blocks = encodeBehind(Emu, GetParam(), Id, P.h, Slots::PerToken,
+                               Slots::Inner, blockBytes());
     return [=] {
       EXPECT_SAME(contents(F.blocks, Bytes), contents(Blocks, Bytes));
       EXPECT_SAME(contents(F.phase.h, Count), contents(P.h, Count));
@@ -111,7 +120,7 @@ TEST_P(FusedPhasesTest, HcPreEncodes) {
   for (size_t I = Mix::Rows; I < Partials.size(); I += mixStride(Mix::Rows))
     Partials[I] = 100; // sums of squares
   Floats Scale = Random.f32(3), Base = Random.f32(Mix::Rows);
-  size_t Bytes = Count / 128 * ActivationBytes;
+  size_t Bytes = Count / 128 * blockBytes();
   forSchedules(Step, [&](Emulator &Emu, const dsv4_step *S, Dim Grid) {
     HcPreParams P{S,
                   Emu.input("partials", Partials),
@@ -123,7 +132,7 @@ TEST_P(FusedPhasesTest, HcPreEncodes) {
                   Emu.scratch<u16>("xq", Count),
                   Emu.scratch<float>("post", Tokens * C),
                   Emu.scratch<float>("comb", Tokens * C * C)};
-    HcPreEncodeParams F{P, Emu.scratch<u8>("fused", Bytes)};
+    HcPreEncodeParams F{P, Emu.scratch<u8>("fused", Bytes), blockBytes()};
     F.phase.x = Emu.scratch<u16>("fused x", Count);
     F.phase.xq = Emu.scratch<u16>("fused xq", Count);
     F.phase.post = Emu.scratch<float>("fused post", Tokens * C);
@@ -134,7 +143,7 @@ TEST_P(FusedPhasesTest, HcPreEncodes) {
                          DSV4_PHASE(P, hcPre, Pre));
     Emu.launch("fused", Grid, {Threads}, Shared,
                DSV4_PHASE(F, hcPreEncode, Pre));
-    auto Blocks = encodeBehind(Emu, GetParam(), Id, P.xq, 1, D);
+    auto Blocks = encodeBehind(Emu, GetParam(), Id, P.xq, 1, D, blockBytes());
     return [=] {
       EXPECT_SAME(contents(F.blocks, Bytes), contents(Blocks, Bytes));
       EXPECT_SAME(contents(F.phase.x, Count), contents(P.x, Count));

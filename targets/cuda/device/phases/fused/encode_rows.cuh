@@ -19,7 +19,8 @@ namespace dsv4::cuda {
 
 /// As encodeBlock, by half a warp: lane l of 16 has the elements 8 l .. 8 l + 7
 /// of a block, two words of codes. All 32 lanes call it.
-DSV4_DEVICE void encodeHalf(const U32x4 &words, Global<u8> block, bool exists) {
+DSV4_DEVICE void encodeHalf(const U32x4 &words, Global<u8> block,
+                            u32 blockBytes, bool exists) {
   u32 largest = 0;
   DSV4_UNROLL
   for (int i = 0; i < 8; ++i) {
@@ -40,18 +41,25 @@ DSV4_DEVICE void encodeHalf(const U32x4 &words, Global<u8> block, bool exists) {
     return;
   int lane = int(laneId() % BlockLanes);
   auto to = block.as<u32>();
-  to[activationWord(lane / 4, lane % 4 * 2)] = codes[0];
-  to[activationWord(lane / 4, lane % 4 * 2 + 1)] = codes[1];
-  u32 bits = scale << 23;
+  if (blockBytes == u32(WideActivationBytes)) {
+    to.setVec<4>(4 * lane, U32x4{{e4m3PairToF16x2(codes[0], false),
+                                  e4m3PairToF16x2(codes[0], true),
+                                  e4m3PairToF16x2(codes[1], false),
+                                  e4m3PairToF16x2(codes[1], true)}});
+  } else {
+    to[activationWord(lane / 4, lane % 4 * 2)] = codes[0];
+    to[activationWord(lane / 4, lane % 4 * 2 + 1)] = codes[1];
+  }
   if (lane == 0)
-    to.template setVec<4>(TileK / 4, U32x4{{bits, bits, bits, bits}});
+    setBlockScale(block, blockBytes, scale);
 }
 
 /// What a row phase's sink does: vector v is in block v / 16 of all rows.
 struct EncodeSink {
-  Global<u8> blocks; // [rows][N / 128][ActivationBytes]
+  Global<u8> blocks; // [rows][N / 128][blockBytes]
+  u32 blockBytes;
   DSV4_DEVICE void operator()(i64 v, const U32x4 &words, bool exists) const {
-    encodeHalf(words, blocks + v / BlockLanes * ActivationBytes, exists);
+    encodeHalf(words, blocks + v / BlockLanes * blockBytes, blockBytes, exists);
   }
 };
 
@@ -59,6 +67,7 @@ struct EncodeSink {
 template <class Params> struct Encoded {
   Params phase;
   Global<u8> blocks;
+  u32 blockBytes = ActivationBytes, unused = 0;
 };
 using HcPreEncodeParams = Encoded<HcPreParams>;
 using NormQuantEncodeParams = Encoded<NormQuantParams>;
@@ -67,19 +76,19 @@ using SwigluEncodeParams = Encoded<SwigluParams>;
 
 template <class C> DSV4_DEVICE void hcPreEncode(const HcPreEncodeParams &p) {
   static_assert(C::Quantised, "nothing to encode");
-  hcPre<C>(p.phase, EncodeSink{p.blocks});
+  hcPre<C>(p.phase, EncodeSink{p.blocks, p.blockBytes});
 }
 template <class C>
 DSV4_DEVICE void normQuantEncode(const NormQuantEncodeParams &p) {
   static_assert(C::Quantised, "nothing to encode");
-  normQuant<C>(p.phase, EncodeSink{p.blocks});
+  normQuant<C>(p.phase, EncodeSink{p.blocks, p.blockBytes});
 }
 template <class C>
 DSV4_DEVICE void quantizeEncode(const QuantizeEncodeParams &p) {
-  quantize<C>(p.phase, EncodeSink{p.blocks});
+  quantize<C>(p.phase, EncodeSink{p.blocks, p.blockBytes});
 }
 template <class C> DSV4_DEVICE void swigluEncode(const SwigluEncodeParams &p) {
-  swiglu<C>(p.phase, EncodeSink{p.blocks});
+  swiglu<C>(p.phase, EncodeSink{p.blocks, p.blockBytes});
 }
 
 } // namespace dsv4::cuda

@@ -18,17 +18,23 @@ struct RouteDispatchParams {
   DispatchParams dispatch; // of the same ids
 };
 
+template <class Route, class Dispatch, class View>
+DSV4_DEVICE void routeDispatchIn(const RouteDispatchParams &p,
+                                 const View &view) {
+  static_assert(Route::Experts == Dispatch::Experts &&
+                    Route::PerToken == Dispatch::PerToken,
+                "expected the lists of what is routed");
+  route<Route>(p.route, view);
+  // Ids of all warps: dispatch meets at a barrier before it reads them.
+  dispatch<Dispatch>(p.dispatch, view);
+}
+
 /// Route: config of route. Dispatch: of dispatch, whose threads and shared
 /// memory it takes; with 8 warps route keeps its registers. A grid of one
 /// block.
 template <class Route, class Dispatch>
 DSV4_DEVICE void routeDispatch(const RouteDispatchParams &p) {
-  static_assert(Route::Experts == Dispatch::Experts &&
-                    Route::PerToken == Dispatch::PerToken,
-                "expected the lists of what is routed");
-  route<Route>(p.route);
-  // Ids of all warps: dispatch meets at a barrier before it reads them.
-  dispatch<Dispatch>(p.dispatch);
+  routeDispatchIn<Route, Dispatch>(p, WholeGrid());
 }
 
 } // namespace dsv4::cuda

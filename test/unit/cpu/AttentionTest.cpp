@@ -192,8 +192,17 @@ Floats attend(const Floats &Q, const std::vector<const Floats *> &Kv,
   return Out;
 }
 
+class AttendTest : public AttentionTest {
+protected:
+  void check(num::DotOrder Order);
+};
+DSV4_ALL_LEVELS(AttendTest);
+
 /// Window alone; all entries; eight selected ones; fewer visible than ids.
-TEST_P(AttentionTest, Attend) {
+void AttendTest::check(num::DotOrder Order) {
+  TargetDesc Target = targetOf(GetParam());
+  if (Target.order != Order)
+    setDotOrder(Target, Order);
   constexpr int64_t Tokens = 3, Ring = 80, WindowSize = 40, NumEntries = 40;
   constexpr int64_t WindowBytes = Ring * RowBytes + 64;
   constexpr int64_t Stride = WindowBytes + NumEntries * RowBytes;
@@ -204,7 +213,7 @@ TEST_P(AttentionTest, Attend) {
                   "#qfmt.rows<128, fp8_rope, 64>>)";
     if (Kind >= 2)
       Operands += " ids(%i : !kern.buffer<token, 8, i32>)";
-    PhaseKernel Kernel(GetParam(), R"(
+    PhaseKernel Kernel(Target, R"(
   %q = kern.buffer "q" : <token, 2560, bf16>
   %t = kern.buffer "t" : <token, 64, f32>
   %s = kern.weight "s" : !qfmt.weight<20, f32>
@@ -214,7 +223,7 @@ TEST_P(AttentionTest, Attend) {
   %e = kern.state "e" : <entries, ratio = 4, #qfmt.rows<128, fp8_rope, 64>>
   kern.attend "a" q(%q : !kern.buffer<token, 2560, bf16>) tab(%t : !kern.buffer<token, 64, f32>)
     sink(%s : !qfmt.weight<20, f32>) window(%w : !kern.state<window, rows = 80, #qfmt.rows<128, fp8_rope, 64>>))" +
-                                       Operands + R"(
+                                   Operands + R"(
     heads_out(%o : !kern.buffer<token, 2560, bf16>) {heads = 20 : i64, window_size = 40 : i64, scale = 0.0883883461 : f32})");
     // The second step begins before the window is full and ends after.
     constexpr int64_t Firsts[] = {120, 37, 120, 18};
@@ -252,9 +261,8 @@ TEST_P(AttentionTest, Attend) {
           Kv.push_back(&Entries[Ids.as<int32_t>()[T * 8 + I]]);
       for (int64_t Head = 0; Head < H; ++Head) {
         int64_t At = (T * H + Head) * D;
-        Floats Want =
-            attend(floatsOf(Q.as<uint16_t>() + At, D), Kv,
-                   Sink.as<float>()[Head], targetOf(GetParam()).order);
+        Floats Want = attend(floatsOf(Q.as<uint16_t>() + At, D), Kv,
+                             Sink.as<float>()[Head], Order);
         rope(Want, Freqs, P, true);
         ASSERT_EQ(floatsOf(O.as<uint16_t>() + At, D), Want)
             << Kind << ' ' << T << ' ' << Head;
@@ -262,6 +270,9 @@ TEST_P(AttentionTest, Attend) {
     }
   }
 }
+
+TEST_P(AttendTest, InChains) { check(num::DotOrder::Chain); }
+TEST_P(AttendTest, Split) { check(num::DotOrder::Split); }
 
 TEST_P(AttentionTest, IndexQuery) {
   PhaseKernel Kernel(GetParam(), R"(

@@ -20,7 +20,7 @@ kern.program @p attributes {max_context = 1024 : i64, max_sequences = 2 : i64,
 static constexpr char Tail[] =
     "\n  kern.return %logits : <output, 512, f32>\n}";
 
-PhaseKernel::PhaseKernel(IsaLevel Level, const std::string &Body) {
+PhaseKernel::PhaseKernel(const TargetDesc &Target, const std::string &Body) {
   mlir::MLIRContext Context;
   Context.loadDialect<kern::KernDialect, qfmt::QFmtDialect>();
   auto Module =
@@ -39,7 +39,7 @@ PhaseKernel::PhaseKernel(IsaLevel Level, const std::string &Body) {
   }
   ScratchBytes = cast<kern::KernPhaseOpInterface>(Phase).getScratchBytes();
   Kernels = std::make_unique<LoadedKernels>(
-      Level, [&](KernelBuilder &K) { Emit(K, Phase, "k"); });
+      Target, [&](KernelBuilder &K) { Emit(K, Phase, "k"); });
 }
 
 void PhaseKernel::run(StepRows &Rows, std::vector<void *> Operands,

@@ -17,7 +17,9 @@ namespace dsv4::cpu::test {
 /// running test.
 class PhaseKernel {
 public:
-  PhaseKernel(IsaLevel Level, const std::string &Body);
+  PhaseKernel(IsaLevel Level, const std::string &Body)
+      : PhaseKernel(targetOf(Level), Body) {}
+  PhaseKernel(const TargetDesc &Target, const std::string &Body);
   /// Calls items [0, Items) in one go, then leaves the result in place. Gives
   /// the scratch that the phase asks for and checks that it takes no more.
   void run(StepRows &Rows, std::vector<void *> Operands, int64_t Items);

@@ -15,6 +15,7 @@ namespace {
 
 using C = WgmmaFours; // decode: single strips, parts of K
 constexpr u32 K = 640, Experts = 3, PerToken = 2, D = 384;
+constexpr u32 WideBytes = WideActivationBytes; // of what tails encode
 
 struct Columns {
   static constexpr u32 Width = 256; // four strips, one warp
@@ -49,10 +50,11 @@ class Products {
 public:
   Products(Emulator &emu, u32 tokens) : emu(emu), tokens(tokens) {
     params.rows = emu.input<i64>("rows", {tokens});
-    x = uploadX(emu, makeActivations(tokens, K, true, 7), true, params.rows);
+    x = uploadX(emu, makeActivations(tokens, K, true, 7), true, params.rows,
+                blockBytes<C>());
   }
   void add(const HostJob &host) {
-    MatrixJob job = deviceJob(host);
+    MatrixJob job = deviceJob(host, blockBytes<C>());
     job.w = emu.input("w", mustPack(host.matrix));
     job.x = x.data;
     params.jobs[params.numJobs++] = withResults(job);
@@ -146,10 +148,11 @@ TEST_P(ProductTailsTest, SumsAndColumns) {
     for (const HostJob *job : {&a, &b, &c})
       products.add(*job);
     const dsv4_step *step = stepOf(emu, tokens);
-    size_t count = size_t(tokens) * 256, bytes = count / 128 * ActivationBytes;
+    size_t count = size_t(tokens) * 256, bytes = count / 128 * WideBytes;
     auto y = products.params.jobs[0].y.template as<const u16>();
     QuantizeEncodeParams p{{step, y, emu.scratch<u16>("xq", count)},
-                           emu.scratch<u8>("blocks", bytes)};
+                           emu.scratch<u8>("blocks", bytes),
+                           WideBytes};
     LaunchId plain = products.plain();
     emu.launch("quantize", {2}, {96}, 0, DSV4_PHASE(p, quantizeEncode, Columns),
                {{plain, Edge::Programmatic}});
@@ -164,7 +167,8 @@ TEST_P(ProductTailsTest, SumsAndColumns) {
     f.plan.unitsOf[2] = 2;
     f.tasks.own = {{step, f.product.jobs[0].y.template as<const u16>(),
                     emu.scratch<u16>("fused xq", count)},
-                   emu.scratch<u8>("fused blocks", bytes)};
+                   emu.scratch<u8>("fused blocks", bytes),
+                   WideBytes};
     twice(
         [&](const std::vector<Edge> &edges) {
           return emu.launch("tails", {3}, {MatrixPlan<C>::threads},
@@ -193,12 +197,13 @@ TEST_P(ProductTailsTest, RowsByABlock) {
     Products products(emu, tokens);
     products.add(a);
     const dsv4_step *step = stepOf(emu, tokens);
-    size_t count = size_t(tokens) * 384, bytes = count / 128 * ActivationBytes;
+    size_t count = size_t(tokens) * 384, bytes = count / 128 * WideBytes;
     auto place = [&](Global<u8> y) {
       return NormQuantEncodeParams{
           {step, y.template as<const u16>(), emu.input("weight", weight),
            emu.scratch<u16>("y", count), emu.scratch<u16>("yq", count)},
-          emu.scratch<u8>("blocks", bytes)};
+          emu.scratch<u8>("blocks", bytes),
+          WideBytes};
     };
     NormQuantEncodeParams p = place(products.params.jobs[0].y);
     LaunchId plain = products.plain();
@@ -248,7 +253,7 @@ TEST_P(ProductTailsTest, ClosesASublayer) {
     Products products(emu, tokens);
     products.add(a);
     const dsv4_step *step = stepOf(emu, tokens);
-    size_t count = size_t(tokens) * D, bytes = count / 128 * ActivationBytes;
+    size_t count = size_t(tokens) * D, bytes = count / 128 * WideBytes;
     size_t sums = size_t(tokens) * (D / 128) * mixStride(24);
     auto place = [&](Global<u8> y) {
       HcMixPreParams p{};
@@ -266,7 +271,8 @@ TEST_P(ProductTailsTest, ClosesASublayer) {
                 emu.scratch<u16>("xq", count),
                 emu.scratch<float>("post", tokens * 4),
                 emu.scratch<float>("comb", tokens * 16)},
-               emu.scratch<u8>("blocks", bytes)};
+               emu.scratch<u8>("blocks", bytes),
+               WideBytes};
       return p;
     };
     HcMixPreParams p = place(products.params.jobs[0].y);
@@ -354,15 +360,15 @@ TEST_P(ProductTailsTest, SwigluOfExperts) {
   forSchedules([&](Emulator &emu) {
     ExpertLinearParams params{};
     params.rows = emu.input<i64>("rows", {tokens});
-    DeviceX x =
-        uploadX(emu, makeActivations(tokens, K, true, 7), true, params.rows);
+    DeviceX x = uploadX(emu, makeActivations(tokens, K, true, 7), true,
+                        params.rows, blockBytes<C>());
     params.lists = emu.input("lists", lists(tokens));
     params.experts = Experts;
     params.expertsPerToken = PerToken;
     params.numJobs = 2;
-    size_t count = size_t(slots) * D, bytes = count / 128 * ActivationBytes;
+    size_t count = size_t(slots) * D, bytes = count / 128 * WideBytes;
     for (u32 j = 0; j < 2; ++j) {
-      params.jobs[j] = deviceJob(hosts[j * Experts]);
+      params.jobs[j] = deviceJob(hosts[j * Experts], blockBytes<C>());
       params.jobs[j].w = emu.input("w", packed[j]);
       params.jobs[j].x = x.data;
       params.stride[j] = i64(packed[j].size() / Experts);
@@ -377,7 +383,8 @@ TEST_P(ProductTailsTest, SwigluOfExperts) {
                                  p.jobs[1].y.template as<const u16>(),
                                  emu.input("weights", weights),
                                  emu.scratch<u16>("h", count)},
-                                emu.scratch<u8>("blocks", bytes)};
+                                emu.scratch<u8>("blocks", bytes),
+                                WideBytes};
     };
     SwigluEncodeParams p = place(params);
     LaunchId id = emu.launch("experts", {4}, {MatrixPlan<C>::threads},

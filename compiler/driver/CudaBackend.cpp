@@ -149,6 +149,10 @@ CudaBackend::compile(const cuda::CudaProgram &Program, bool &WasCached) const {
   Request.arch = Target.name;
   Request.wantPtx = !isSpecific(Target);
   cuda::addDeviceHeaders(Request);
+  // Functions side by side. The number is in the code's bytes, so it is the
+  // same on every machine.
+  if (Compiler.major() >= 13)
+    Request.options.push_back("--split-compile=4");
   cuda::KernelCache Cache({});
   auto Result = Cache.compile(Compiler, Request);
   WasCached = Cache.counts().hits > 0;

@@ -40,6 +40,7 @@ struct KernelSpec {
   int32_t threads = 0;
   int32_t sharedBytes = 0; // dynamic
   int32_t paramsBytes = 0; // sizeof the phase's parameter struct
+  int32_t blocksPerSm = 0; // that its grids are for; 0: as many as fit
 };
 
 /// The address of byte `offset` of a part, put at byte `at` of the parameters.

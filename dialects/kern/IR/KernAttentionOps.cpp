@@ -153,7 +153,10 @@ Affine IndexScoreOp::getScratchBytes() {
   // tiles: 16 bytes per k, and two lines per group.
   int64_t N = getStateWidth(getEntries()), Groups = N / 32;
   int64_t Queries = getHeads() * (N + Groups * 4);
-  return {roundUp(Queries + 2 * (N * 16 + Groups * 128), PlanAlignment)};
+  int64_t Integers = roundUp(Queries + 2 * (N * 16 + Groups * 128), 64);
+  // For a matrix unit two tiles in BF16 and their dots with 32 heads.
+  int64_t Unit = 2 * (N * 32 + 32 * 64);
+  return {roundUp(Integers + Unit, PlanAlignment)};
 }
 
 LogicalResult IndexScoreOp::verify() {

@@ -11,7 +11,7 @@
 
 #include "targets/cpu/kernels/IndexDot.h"
 
-#include "targets/cpu/kernels/Decode.h"
+#include "targets/cpu/kernels/IndexUnit.h"
 
 using namespace mlir;
 
@@ -27,6 +27,12 @@ IndexDot::IndexDot(KernelBuilder &K, int64_t Heads, int64_t N, Val Room)
   Keys = Room;
   Codes = Keys + Tiles * SlotBytes;
   Units = Codes + Heads * N;
+}
+
+int64_t IndexDot::roomBytes(int64_t Heads, int64_t N) {
+  int64_t Bytes =
+      Heads * (N + N / GroupK * 4) + Tiles * (N * 16 + N / GroupK * 128);
+  return (Bytes + (LineBytes - 1)) / LineBytes * LineBytes;
 }
 
 //===----------------------------------------------------------------------===//
@@ -118,8 +124,9 @@ Val IndexDot::widen(Val Sums) {
 //===----------------------------------------------------------------------===//
 
 /// One block of 32 BF16 at X: bytes q + 16, and the unit, a float: 1.5 * 2^23 *
-/// 2^u. Lanes of the result are nonzero where a value does not fit.
-Val IndexDot::prepareBlock(Val X, Val Block) {
+/// 2^u. Returns lanes that are nonzero where a value does not fit, and a number
+/// that is if the largest is neither 0 nor near 1.
+std::pair<Val, Val> IndexDot::prepareBlock(Val X, Val Block) {
   Val In[] = {K.loadBf16(X, Lanes), K.loadBf16(X + 2 * Lanes, Lanes)};
   Val Exponent = K.asInt(K.laneMax(max(abs(In[0]), abs(In[1])))) >> 23;
   // 2^u = 2^(E - 3) / 2, the half from the keys, with E = exponent - 127. It
@@ -141,17 +148,22 @@ Val IndexDot::prepareBlock(Val X, Val Block) {
                             8, 12, 9, 13, 10, 14, 11, 15});
     K.store(Turned, Codes + Block * GroupK + I * Lanes);
   }
-  return Misfit;
+  constexpr int64_t Most = IndexUnit::MostExponent;
+  Val Near = min(max(Exponent, K.c32(127 - Most)), K.c32(127 + Most));
+  Val Far = select(Exponent == Near, K.c32(0), Exponent);
+  return {Misfit, Far};
 }
 
-Val IndexDot::prepareQuery(Val Q) {
-  Val Misfit = K.forRange(K.c64(0), K.c64(Heads * (N / GroupK)), 1, {K.vi(0)},
-                          [&](Val Block, llvm::ArrayRef<Val> It) {
-                            Val Here =
-                                prepareBlock(Q + Block * (GroupK * 2), Block);
-                            return Vals{It[0] | Here};
-                          })[0];
-  return K.laneSum(Misfit) == 0;
+IndexDot::Fitness IndexDot::prepareQuery(Val Q) {
+  Vals Bad =
+      K.forRange(K.c64(0), K.c64(Heads * (N / GroupK)), 1, {K.vi(0), K.c32(0)},
+                 [&](Val Block, llvm::ArrayRef<Val> It) {
+                   auto [Misfit, Far] =
+                       prepareBlock(Q + Block * (GroupK * 2), Block);
+                   return Vals{It[0] | Misfit, It[1] | Far};
+                 });
+  Val Sum = K.laneSum(Bad[0]);
+  return {Sum == 0, (Sum | Bad[1]) == 0};
 }
 
 //===----------------------------------------------------------------------===//

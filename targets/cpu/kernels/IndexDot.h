@@ -23,6 +23,8 @@
 
 #include "targets/cpu/KernelBuilder.h"
 
+#include <utility>
+
 namespace dsv4::cpu {
 
 class IndexDot {
@@ -33,9 +35,15 @@ public:
   /// For `Heads` queries of N elements. `Room`: 64-byte aligned, as
   /// kern::IndexScoreOp::getScratchBytes says.
   IndexDot(KernelBuilder &K, int64_t Heads, int64_t N, Val Room);
+  static int64_t roomBytes(int64_t Heads, int64_t N);
 
-  /// Reads the queries (BF16 at `Q`); whether all of them fit (i1).
-  Val prepareQuery(Val Q);
+  /// Of a step's queries, each i1: whether all of them fit, and whether the
+  /// largest of every block lies within 2^-50 to 2^50 as well, or is 0.
+  struct Fitness {
+    Val fits, isNear;
+  };
+  /// Reads the queries (BF16 at `Q`).
+  Fitness prepareQuery(Val Q);
   /// Decodes the tile at `Tile` as number `Slot` of those that dots() takes.
   void decodeTile(Val Tile, int64_t Slot);
   /// Groups of 32 elements.
@@ -47,7 +55,7 @@ public:
             llvm::function_ref<void(int64_t Group)> Between);
 
 private:
-  Val prepareBlock(Val X, Val Block);
+  std::pair<Val, Val> prepareBlock(Val X, Val Block);
   Val signedCodes(Val Codes);
   Val multiply(Val Sums, Val Q, Val Line);
   Val widen(Val Sums);

@@ -5,6 +5,7 @@
 
 #include "targets/cpu/kernels/Dot.h"
 #include "targets/cpu/kernels/IndexDot.h"
+#include "targets/cpu/kernels/IndexUnit.h"
 #include "targets/cpu/kernels/Phases.h"
 #include "targets/cpu/kernels/RowOps.h"
 
@@ -21,7 +22,8 @@ public:
   IndexScore(KernelBuilder &K, kern::IndexScoreOp Op)
       : K(K), Op(Op), Heads(Op.getHeads()),
         N(entries().getRowFormat().getWidth()), Ratio(entries().getExtent()),
-        Dot(K, Heads, N, K.scratch()) {
+        Dot(K, Heads, N, K.scratch()),
+        Unit(K, Heads, N, K.scratch() + IndexDot::roomBytes(Heads, N)) {
     // Before the weights of the heads lie zeros (see sumOfHeads).
     Val Zeros = stackBuffer(K, LineBytes + Heads * 4);
     K.store(K.vi(0), Zeros, LineBytes);
@@ -31,24 +33,37 @@ public:
   void emit() {
     int64_t Block = kern::IndexScoreOp::EntryBlock;
     Val Blocks = ((K.maxPosition() + 1) / Ratio + (Block - 1)) / Block;
+    if (Unit.exists())
+      beginUnit(K);
     auto Item = [&](Val Item, llvm::ArrayRef<Val> It) {
       Val Token = Item / Blocks, First = Item % Blocks * (Block / Lanes);
       Val Q = K.operand(0) + Token * (Heads * N * 2);
-      Val Fits = K.choose(
-          Token == It[0], [&] { return Vals{It[1]}; },
+      Vals Fit = K.choose(
+          Token == It[0], [&] { return Vals{It[1], It[2]}; },
           [&] {
             roundWeights(Token);
-            return Vals{Dot.prepareQuery(Q)};
-          })[0];
+            auto [Fits, IsNear] = Dot.prepareQuery(Q);
+            return Vals{Fits, IsNear};
+          });
       Val Tiles = ((K.position(Token) + 1) / Ratio + (Lanes - 1)) / Lanes;
       Val End = min(First + Block / Lanes, Tiles);
-      K.ifElse(
-          Fits, [&] { scoreInIntegers(Token, First, End); },
-          [&] { scoreInFloats(Token, Q, First, End); });
-      return Vals{Token, Fits};
+      auto OnCore = [&] {
+        K.ifElse(
+            Fit[0], [&] { scoreInIntegers(Token, First, End); },
+            [&] { scoreInFloats(Token, Q, First, End); });
+      };
+      if (Unit.exists())
+        K.ifElse(
+            areNear(Fit[1], Token, First, End),
+            [&] { scoreOnUnit(Token, Q, First, End); }, OnCore);
+      else
+        OnCore();
+      return Vals{Token, Fit[0], Fit[1]};
     };
     Val False = K.constant(K.i1(), int64_t(0));
-    K.forRange(K.begin(), K.end(), 1, {K.c64(-1), False}, Item);
+    K.forRange(K.begin(), K.end(), 1, {K.c64(-1), False, False}, Item);
+    if (Unit.exists())
+      endUnit(K);
   }
 
 private:
@@ -92,6 +107,66 @@ private:
       for (int64_t I = 0; I < Tiles; ++I)
         K.storeBf16(score(Token, At(I)), Sums[I]);
     });
+  }
+
+  /// Whether the query and the scales of the tiles [First, End) are such that
+  /// the matrix unit has the same bits.
+  Val areNear(Val Query, Val Token, Val First, Val End) {
+    auto Tiles = [&] {
+      Val Far = K.forRange(
+          First, End, 1, {K.c32(0)}, [&](Val T, llvm::ArrayRef<Val> It) {
+            return Vals{It[0] | Unit.farScales(tile(Token, T))};
+          })[0];
+      return Vals{Far == 0};
+    };
+    return K.choose(Query, Tiles, [&] { return Vals{Query}; })[0];
+  }
+
+  /// The tiles [First, End), two at a time as above. While the unit multiplies
+  /// a part of the heads, the part before is added up: the last one of the
+  /// tiles before, whose scores are then done, or one of the same tiles. Before
+  /// the first ones come the first ones themselves, with any scores.
+  void scoreOnUnit(Val Token, Val Q, Val First, Val End) {
+    constexpr int64_t Tiles = IndexUnit::Tiles;
+    int64_t Parts = Unit.parts(), Last = Parts - 1;
+    auto At = [&](Val T, int64_t I) { return I ? min(T + I, End - 1) : T; };
+    auto Store = [&](Val T, const Vals &Sums) {
+      for (int64_t I = 0; I < Tiles; ++I)
+        K.storeBf16(score(Token, At(T, I)), Sums[I]);
+    };
+    Vals State(1 + Tiles, K.vf(0));
+    State[0] = First;
+    auto Some = [&](Val T, llvm::ArrayRef<Val> It) {
+      for (int64_t I = 0; I < Tiles; ++I)
+        Unit.decodeTile(tile(Token, At(T, I)), I);
+      Vals Sums(It.drop_front());
+      for (int64_t Part = 0; Part < Parts; ++Part) {
+        Unit.multiply(Q, Part, [&](int64_t Group) {
+          addHeads(Sums, Part ? Part - 1 : Last, Group);
+        });
+        if (Part == 0) {
+          Store(It[0], Sums);
+          Sums.assign(Tiles, K.vf(0));
+        }
+      }
+      Sums.insert(Sums.begin(), T);
+      return Sums;
+    };
+    State = K.forRange(First, End, Tiles, State, Some);
+    Vals Sums(State.begin() + 1, State.end());
+    for (int64_t Group = 0; Group < Unit.groups(); ++Group)
+      addHeads(Sums, Last, Group);
+    K.ifElse(First < End, [&] { Store(State[0], Sums); }, [] {});
+  }
+
+  /// Of the heads of a part whose results the unit has left, those that are due
+  /// beside a group of the next one.
+  void addHeads(Vals &Sums, int64_t Part, int64_t Group) {
+    int64_t Count = Unit.partHeads(), Groups = Unit.groups();
+    for (int64_t H = Count * Group / Groups; H < Count * (Group + 1) / Groups;
+         ++H)
+      for (int64_t T = 0; T < IndexUnit::Tiles; ++T)
+        Sums[T] = addHead(Sums[T], Unit.result(H, T), K.c64(Part * Count + H));
   }
 
   /// Heads that the decoded tiles meet at once: what the dots of some add to
@@ -150,6 +225,7 @@ private:
   kern::IndexScoreOp Op;
   int64_t Heads, N, Ratio;
   IndexDot Dot;
+  IndexUnit Unit;
   Val Weights; // on the stack
 };
 

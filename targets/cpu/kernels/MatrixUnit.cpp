@@ -54,6 +54,32 @@ Val unitInput(Val Inputs, Val R, int64_t Inner) {
 void endUnit(KernelBuilder &K) { K.perform("llvm.x86.tilerelease", {}); }
 
 //===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+Val unitExponents(KernelBuilder &K, TileLayout Layout, Val Tile, Val I,
+                  int64_t Size, Val G) {
+  auto Role = K.touching(ScalesRole);
+  Val Ptr = Layout.scale(Tile, I, Size, G);
+  Val Byte = Layout.format == TileFormat::Fp4
+                 ? K.zext(K.load(K.vec(16, K.i8()), Ptr, 16), K.i32())
+                 : K.splat(K.loadU8(Ptr));
+  Val Half = (Byte - 127) << 7 & 0xffff;
+  return K.bitcast(Half | Half << 16, K.vec(32, K.i16()));
+}
+
+SmallVector<Val, 4> unitFp4Pairs(KernelBuilder &K, TileLayout Layout, Val Line,
+                                 Val Exponents) {
+  SmallVector<Val, 4> Out;
+  for (const Pair &P :
+       loadPairs(K, TileFormat::Fp4, Line, Layout.lineAlign())) {
+    Val Bits = K.bitcast(P.both, K.vec(32, K.i16()));
+    Out.push_back(select((Bits & 0x7fff) == 0, Bits, Bits + Exponents));
+  }
+  return Out;
+}
+
+//===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
 
@@ -123,16 +149,8 @@ private:
     return Layout.lines(tile(T), I) + G * lineBytes(Layout.format, GroupK);
   }
 
-  /// What to add to BF16 bits, 32 lanes of 16 bits, for a factor of the
-  /// group's scales: their exponents.
   Val exponents(int64_t T, Val I, int64_t Size, Val G) {
-    auto Role = K.touching(ScalesRole);
-    Val Ptr = Layout.scale(tile(T), I, Size, G);
-    Val Byte = Layout.format == TileFormat::Fp4
-                   ? K.zext(K.load(K.vec(16, K.i8()), Ptr, 16), K.i32())
-                   : K.splat(K.loadU8(Ptr));
-    Val Half = (Byte - 127) << 7 & 0xffff;
-    return K.bitcast(Half | Half << 16, K.vec(32, K.i16()));
+    return unitExponents(K, Layout, tile(T), I, Size, G);
   }
 
   /// A block of FP8 has one scale, which goes into the look-up tables.
@@ -142,17 +160,11 @@ private:
       Tables.push_back(fp8Tables(K, exponents(T, I, Size, K.c64(0))));
   }
 
-  /// BF16 bits times 2^exponent; zeros stay zeros.
+  /// BF16 bits times 2^exponent.
   SmallVector<Val, 4> scaledPairs(int64_t T, Val Line, Val Exponents) {
-    if (Layout.format == TileFormat::Fp8)
-      return fp8LookUp(K, Line, Tables[T]);
-    SmallVector<Val, 4> Out;
-    for (const Pair &P :
-         loadPairs(K, Layout.format, Line, Layout.lineAlign())) {
-      Val Bits = K.bitcast(P.both, K.vec(32, K.i16()));
-      Out.push_back(select((Bits & 0x7fff) == 0, Bits, Bits + Exponents));
-    }
-    return Out;
+    return Layout.format == TileFormat::Fp8
+               ? fp8LookUp(K, Line, Tables[T])
+               : unitFp4Pairs(K, Layout, Line, Exponents);
   }
 
   /// Group G of block I of tile T times its scales to `To`.

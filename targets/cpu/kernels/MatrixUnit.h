@@ -59,6 +59,14 @@ void storeTile(KernelBuilder &K, int64_t Reg, Val Ptr, int64_t Stride);
 /// To (f32 [16][16]) += X (BF16 [16][32]) times W (BF16 [16 pairs][16]).
 void multiplyRegisters(KernelBuilder &K, int64_t To, int64_t X, int64_t W);
 
+/// What to add to BF16 bits, 32 lanes of 16 bits, for a factor of the scales of
+/// group G of block I (of `Size` k) of a tile: their exponents.
+Val unitExponents(KernelBuilder &K, TileLayout Layout, Val Tile, Val I,
+                  int64_t Size, Val G);
+/// The BF16 pairs of a line of FP4 codes times 2^exponent; zeros stay zeros.
+llvm::SmallVector<Val, 4> unitFp4Pairs(KernelBuilder &K, TileLayout Layout,
+                                       Val Line, Val Exponents);
+
 /// Between these two the tile registers of this thread are set up.
 void beginUnit(KernelBuilder &K);
 void endUnit(KernelBuilder &K);

@@ -220,14 +220,15 @@ void TailFuser::finish() {
 }
 
 /// Blocks that share a multiprocessor, whose registers a tail must fit.
-int64_t TailFuser::blocksOf(int64_t shared) const {
+int64_t TailFuser::blocksOf(const KernelSpec &host, int64_t shared) const {
   int64_t fit = options.sharedPerSm / (shared + options.reservedShared);
-  return std::clamp<int64_t>(fit, 1, 4);
+  return std::clamp<int64_t>(fit, 1, host.blocksPerSm ? host.blocksPerSm : 4);
 }
 
 /// Whether a block still has as many others on its multiprocessor.
-bool TailFuser::fitsShared(int64_t before, int64_t with) const {
-  return with <= options.sharedPerBlock && blocksOf(with) == blocksOf(before);
+bool TailFuser::fitsShared(const KernelSpec &host, int64_t with) const {
+  return with <= options.sharedPerBlock &&
+         blocksOf(host, with) == blocksOf(host, host.sharedBytes);
 }
 
 /// Strips of a unit and lanes with items, for a task of whole rows of a job.
@@ -292,8 +293,7 @@ bool TailFuser::take(GraphSpec &graph, Host &host, size_t at, size_t from) {
   int64_t shared = taskShared(
       *rule, kernel, count == 2 ? &kernels.of(graph.nodes[from + 1]) : nullptr);
   const KernelSpec &own = kernels.of(host.node);
-  if (!fitsShared(own.sharedBytes,
-                  own.sharedBytes + std::max(shared, host.shared)))
+  if (!fitsShared(own, own.sharedBytes + std::max(shared, host.shared)))
     return false;
   for (size_t i = from; i < from + count; ++i)
     for (size_t passed = at + 1; passed < from; ++passed)
@@ -367,7 +367,7 @@ int32_t TailFuser::hostKernel(const Host &host) {
   fused.text += "using " + name + "_params = ProductTailParams<" +
                 entry->params + tasks + ">;\nDSV4_ENTRY_OF(" + fused.symbol +
                 ", " + name + "_params, " + std::to_string(fused.threads) +
-                ", " + std::to_string(blocksOf(fused.sharedBytes)) + ", " +
+                ", " + std::to_string(blocksOf(own, fused.sharedBytes)) + ", " +
                 (host.isExperts() ? "expertTails<" : "linearTails<") +
                 entry->args[0] + tasks + ">)\n";
   return kernels.add(key, std::move(fused));

@@ -42,8 +42,8 @@ private:
   int32_t hostKernel(const Host &host);
   bool fusePre(GraphSpec &graph, size_t at);
   bool fuseTopK(GraphSpec &graph, size_t at);
-  int64_t blocksOf(int64_t shared) const;
-  bool fitsShared(int64_t before, int64_t with) const;
+  int64_t blocksOf(const KernelSpec &host, int64_t shared) const;
+  bool fitsShared(const KernelSpec &host, int64_t with) const;
 
   CudaProgram &program;
   FusedKernels &kernels;

@@ -286,8 +286,11 @@ void lower(ProgramBuilder &b, kern::AttendOp op) {
 
   int64_t turn = std::min(b.tokens, turnTokens);
   int64_t values = turn * maxSplits * heads;
-  Place sums = b.workspace(values * sizes.width * 4);
-  Place stats = b.workspace(values * 2 * 4);
+  int64_t sumBytes =
+      kern::roundUp(values * sizes.width * 4, DSV4_CUDA_PART_ALIGN);
+  Place sums = b.attentionWorkspace(sumBytes + values * 2 * 4);
+  Place stats = sums;
+  stats.offset.fixed += sumBytes;
   for (int64_t first = 0; first < b.tokens; first += turn) {
     Launch<AttendParams> l;
     l.params.firstToken = first;

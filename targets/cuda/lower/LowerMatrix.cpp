@@ -158,6 +158,7 @@ void addConfig(const ProgramBuilder &b, const MatrixConfig &c,
       .integer("xStages", c.xStages);
   k.threads = int32_t(c.threads());
   k.sharedBytes = int32_t(c.sharedBytes());
+  k.blocksPerSm = c.columns == 8 ? int32_t(c.blocks) : 0;
   k.check =
       "MatrixPlan<{C}>::threads == " + std::to_string(k.threads) +
       " && MatrixPlan<{C}>::sharedBytes == " + std::to_string(k.sharedBytes);
@@ -239,12 +240,12 @@ bool MatrixPhase::plan() {
   return true;
 }
 
-/// x as blocks of E4M3 in the workspace: once per phase.
+/// x as blocks in the workspace: once per phase.
 Place MatrixPhase::encoded(const Product &p) {
   auto [found, isNew] = blocks.try_emplace(p.x);
   if (!isNew)
     return found->second;
-  if (auto known = b.encoded(p.x)) {
+  if (auto known = b.encoded(p.x, config.blockBytes())) {
     found->second = *known;
     return *known;
   }
@@ -265,7 +266,7 @@ Place MatrixPhase::encoded(const Product &p) {
   l.bind(&l.params.x, b.placeOf(p.x));
   l.bind(&l.params.blocks, place);
   b.launch("encode", k, l, b.gridFor(ceilDiv(items, 256 / 32), 4));
-  b.setEncoded(p.x, place);
+  b.setEncoded(p.x, config.blockBytes(), place);
   return place;
 }
 

@@ -112,19 +112,23 @@ llvm::Expected<CudaProgram> lowerProgram(kern::ProgramOp program,
         "the program is not planned (kern-assign-packing, kern-plan-state, "
         "kern-plan-buffers)");
   Placement placement(program);
-  auto lowered = lowerGraphs(program, target, options, placement);
+  auto lower = [&] {
+    auto lowered = lowerGraphs(program, target, options, placement);
+    if (lowered && options.fuse) {
+      FuseOptions fuse;
+      fuse.sharedPerBlock = target.sharedPerBlock;
+      fuse.sharedPerSm = target.sharedPerSm;
+      fuse.reservedShared = target.reservedShared;
+      fuseLaunches(*lowered, fuse);
+    }
+    return lowered;
+  };
+  auto lowered = lower();
   if (lowered && options.deviceMemory) {
     if (llvm::Error error = placeWeights(program, *lowered, options, placement))
       return std::move(error);
-    if (placement.hostBytes()) // again, with other addresses
-      lowered = lowerGraphs(program, target, options, placement);
-  }
-  if (lowered && options.fuse) {
-    FuseOptions fuse;
-    fuse.sharedPerBlock = target.sharedPerBlock;
-    fuse.sharedPerSm = target.sharedPerSm;
-    fuse.reservedShared = target.reservedShared;
-    fuseLaunches(*lowered, fuse);
+    if (placement.hostBytes())
+      lowered = lower(); // again, with other addresses
   }
   return lowered;
 }

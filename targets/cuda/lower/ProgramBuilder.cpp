@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <limits>
 
 using namespace mlir;
 
@@ -94,21 +95,35 @@ Place ProgramBuilder::workspace(int64_t bytes) {
   return {WorkspacePart, {at, 0}};
 }
 
-std::optional<Place> ProgramBuilder::encoded(Value rows) {
-  auto found = encodings.find(rows);
+Place ProgramBuilder::attentionWorkspace(int64_t bytes) {
+  bytes = kern::roundUp(bytes, DSV4_CUDA_PART_ALIGN);
+  if (!ofAttention || ofAttention->end - ofAttention->begin < bytes) {
+    int64_t at = workspace(bytes).offset.fixed;
+    ofAttention = {at, at + bytes, phaseNumber};
+    for (Taken &one : taken)
+      if (one.begin == at)
+        one.last = std::numeric_limits<int64_t>::max();
+  }
+  return {WorkspacePart, {ofAttention->begin, 0}};
+}
+
+std::optional<Place> ProgramBuilder::encoded(Value rows, int64_t blockBytes) {
+  auto found = llvm::find_if(encodings, [&](const Encoding &one) {
+    return one.rows == rows && one.blockBytes == blockBytes;
+  });
   if (found == encodings.end())
     return std::nullopt;
   for (Taken &one : taken)
-    if (one.begin == found->second.offset.fixed) {
+    if (one.begin == found->place.offset.fixed) {
       one.last = phaseNumber;
-      return found->second;
+      return found->place;
     }
   return std::nullopt;
 }
 
-void ProgramBuilder::setEncoded(Value rows, Place place) {
+void ProgramBuilder::setEncoded(Value rows, int64_t blockBytes, Place place) {
   if (options.fuse)
-    encodings[rows] = place;
+    encodings.push_back({rows, blockBytes, place});
 }
 
 void ProgramBuilder::beginPhase(kern::KernPhaseOpInterface op) {
@@ -119,15 +134,16 @@ void ProgramBuilder::beginPhase(kern::KernPhaseOpInterface op) {
   int64_t kept = phaseNumber - (options.fuse ? FusedPhases : 0);
   llvm::erase_if(taken, [&](const Taken &one) {
     bool ends = one.last < kept;
-    for (auto i = encodings.begin(); ends && i != encodings.end(); ++i)
-      if (i->second.offset.fixed == one.begin) {
-        encodings.erase(i);
-        break;
-      }
+    if (ends)
+      llvm::erase_if(encodings, [&](const Encoding &e) {
+        return e.place.offset.fixed == one.begin;
+      });
     return ends;
   });
   for (unsigned i : op.getWrittenOperands())
-    encodings.erase(op->getOperand(i));
+    llvm::erase_if(encodings, [&](const Encoding &one) {
+      return one.rows == op->getOperand(i);
+    });
 }
 
 static std::string replaced(std::string text, StringRef config) {
@@ -160,6 +176,7 @@ int32_t ProgramBuilder::kernel(const KernelChoice &choice, size_t paramsBytes) {
   spec.text = std::move(text);
   spec.threads = choice.threads;
   spec.sharedBytes = choice.sharedBytes;
+  spec.blocksPerSm = choice.blocksPerSm;
   spec.paramsBytes = int32_t(paramsBytes);
   if (choice.sharedBytes > int32_t(target.sharedPerBlock))
     fail(name + " takes " + Twine(choice.sharedBytes) +
@@ -204,6 +221,7 @@ void ProgramBuilder::beginGraph(StringRef name, int64_t most,
   tokens = most;
   outputs = mostOutputs;
   taken.clear();
+  ofAttention.reset();
   encodings.clear();
   result.graphs.emplace_back();
   GraphSpec &graph = result.graphs.back();

@@ -48,6 +48,7 @@ struct KernelChoice {
   ConfigText config{}; // empty: the body takes none
   int32_t threads = 0; // of a block
   int32_t sharedBytes = 0;
+  int32_t blocksPerSm = 0; // as of KernelSpec
   /// What must hold of {C}; the device's compiler checks that the figures here
   /// are the body's own.
   std::string check{};
@@ -105,10 +106,15 @@ public:
   /// Memory that only the launches of the phase at hand use, and those that
   /// run with them.
   Place workspace(int64_t bytes);
-  /// The place of rows that an earlier phase of the graph has encoded, if
-  /// nobody has written the rows or their place since; kept for this phase.
-  std::optional<Place> encoded(mlir::Value rows);
-  void setEncoded(mlir::Value rows, Place place);
+  /// The same bytes for all attentions of the graph, which follow one another:
+  /// at long steps they are most of the workspace, and places of their own
+  /// would find no gap between what lingers.
+  Place attentionWorkspace(int64_t bytes);
+  /// The place of rows that an earlier phase of the graph has encoded as blocks
+  /// of so many bytes, if nobody has written the rows or their place since;
+  /// kept for this phase.
+  std::optional<Place> encoded(mlir::Value rows, int64_t blockBytes);
+  void setEncoded(mlir::Value rows, int64_t blockBytes, Place place);
 
   // ---- Launches
   /// Workspace of earlier phases is let go, soon where launches are fused.
@@ -153,7 +159,13 @@ private:
     int64_t begin, end, last;
   };
   std::vector<Taken> taken;
-  llvm::DenseMap<mlir::Value, Place> encodings;
+  std::optional<Taken> ofAttention; // one of them
+  struct Encoding {
+    mlir::Value rows;
+    int64_t blockBytes;
+    Place place;
+  };
+  std::vector<Encoding> encodings; // as many as are taken, at most
   int64_t phaseNumber = 0, workspaceBytes = 0;
 };
 

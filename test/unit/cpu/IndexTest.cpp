@@ -137,10 +137,17 @@ protected:
 DSV4_ALL_LEVELS(IndexTest);
 
 /// Scores of the visible entries (R8), for index rows of several widths, with
-/// heads that meet tiles four at a time and one by one.
+/// heads that meet tiles four at a time and one by one, or by 16 and by 32 on a
+/// matrix unit.
 TEST_P(IndexTest, Score) {
-  for (auto [Heads, N] :
-       {std::pair<int64_t, int64_t>(4, 128), {8, 64}, {3, 32}, {4, 160}}) {
+  for (auto [Heads, N] : {std::pair<int64_t, int64_t>(4, 128),
+                          {8, 64},
+                          {3, 32},
+                          {4, 160},
+                          {64, 128},
+                          {16, 64},
+                          {48, 32},
+                          {32, 160}}) {
     PhaseKernel Kernel(GetParam(), indexScore(Heads, N));
     int64_t Count = 2 * Heads * N;
     Buffer Any = randomBf16(Count, 2), Usually = quantized(Count, 0);
@@ -153,7 +160,7 @@ TEST_P(IndexTest, Score) {
 /// Powers of two at which values are flushed, or where the integer form ends:
 /// the largest value of a block from 2^-126 to 2^109.
 TEST_P(IndexTest, ScoreAtTheLimits) {
-  constexpr int64_t Heads = 4, N = 128, Count = 2 * Heads * N;
+  constexpr int64_t Heads = 16, N = 128, Count = 2 * Heads * N;
   PhaseKernel Kernel(GetParam(), indexScore(Heads, N));
   Buffer Floor = quantized(Count, -125);
   Buffer Fifteen = scaledIntegers(Count, 15, 120, 130);
@@ -172,10 +179,30 @@ TEST_P(IndexTest, ScoreAtTheLimits) {
   }
 }
 
+/// Powers of two at which a matrix unit stops: of queries, of keys, of both,
+/// and the same in one entry alone.
+TEST_P(IndexTest, ScoreFarFromOne) {
+  constexpr int64_t Heads = 32, N = 128, Count = 2 * Heads * N;
+  PhaseKernel Kernel(GetParam(), indexScore(Heads, N));
+  for (uint8_t E : {76, 77, 78, 127, 176, 177, 178})
+    for (uint8_t Key : {1, 26, 76, 77, 127, 177, 178, 228}) {
+      uint8_t Ends[] = {uint8_t(Key + 1), Key};
+      Buffer Q = scaledIntegers(Count, 15, E, E);
+      check(Kernel, Heads, N, Q, {&Ends[1], 1}, "far");
+      check(Kernel, Heads, N, Q, Ends, "far, or nearly so");
+    }
+  std::vector<uint8_t> Rare(2000, 127);
+  Rare[1000] = 1;
+  for (int I = 0; I < 8; ++I) {
+    Buffer Q = scaledIntegers(Count, 15, 127, 177);
+    check(Kernel, Heads, N, Q, Rare, "some scale");
+  }
+}
+
 /// One value of one block that is no small integer: the token takes the other
 /// way, the one beside it does not.
 TEST_P(IndexTest, ScoreOfOneMisfit) {
-  constexpr int64_t Heads = 4, N = 128, Count = 2 * Heads * N;
+  constexpr int64_t Heads = 16, N = 128, Count = 2 * Heads * N;
   PhaseKernel Kernel(GetParam(), indexScore(Heads, N));
   for (uint16_t Bits : {0x3f81, 0x3f10, 0x3d80, 0x0080, 0x0001, 0x4110, 0x7f00})
     for (int64_t At : {0, 37, 511, 512, 1023}) {

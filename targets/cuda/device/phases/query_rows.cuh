@@ -82,11 +82,13 @@ DSV4_DEVICE void storeKvIn(const StoreKvParams &p, const View &view) {
   StepView step(p.step);
   view.begin();
   auto body = [&](i64 token, bool exists) {
-    HalfRow<C::Width> row;
+    using Row = HalfRow<C::Width>;
+    typename Row::template Turns<C::RopeDims> turns(
+        TableTurn{p.tab + token * C::RopeDims, exists});
+    Row row;
     row.load(p.raw + token * C::Width, exists);
     row.rmsNorm(p.norm, C::Eps);
-    row.template rope<C::RopeDims>(
-        TableTurn{p.tab + token * C::RopeDims, exists});
+    row.template rope<C::RopeDims>(turns);
     Global<u8> to = p.window;
     if (exists)
       to = step.stateOf(p.window, token) +

@@ -9,6 +9,7 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
@@ -16,8 +17,14 @@ DRIVER = os.path.join(SOURCE, "build", "test", "emulated-driver")
 STEP_TOKENS = 64
 
 
-def compile_model(checkpoint, exe, *flags):
-    subprocess.run(["compile-model", checkpoint, "-o", exe, "--no-tokenizer",
+# Of logits against the CPU target's. Both sum in their own order; what differs is
+# BF16 roundings that flip (docs/cuda-phases.md).
+BOUND = 2e-3
+
+
+def compile_model(checkpoint, exe, *flags, tokenizer=False):
+    subprocess.run(["compile-model", checkpoint, "-o", exe,
+                    *([] if tokenizer else ["--no-tokenizer"]),
                     "--sequences", "4", "--step-tokens", str(STEP_TOKENS), "-q",
                     *flags], check=True)
 
@@ -25,13 +32,14 @@ def compile_model(checkpoint, exe, *flags):
 class Program:
     """A checkpoint compiled for sm_90a, and its kernels for the host."""
 
-    def __init__(self, checkpoint, work, *flags):
+    def __init__(self, checkpoint, work, *flags, tokenizer=False):
         os.makedirs(work, exist_ok=True)
         self.work = work
         self.exe = os.path.join(work, "gpu")
         self.dump = os.path.join(work, "kernels")
         compile_model(checkpoint, self.exe, "--target", "cuda:sm_90a",
-                      "--dump-kernels-to", self.dump, *flags)
+                      "--dump-kernels-to", self.dump, *flags,
+                      tokenizer=tokenizer)
         self.kernels = self.build("kernels.so", SOURCE)
 
     def build(self, name, headers):
@@ -45,18 +53,21 @@ class Program:
                         "-L", DRIVER, "-l:libcuda.so.1"], check=True)
         return library
 
+    def run(self, *command, kernels=None, seed=1, env=()):
+        surroundings = dict(os.environ, LD_LIBRARY_PATH=DRIVER,
+                            DSV4_EMULATED_KERNELS=kernels or self.kernels,
+                            DSV4_EMULATED_SEED=str(seed), **dict(env))
+        return subprocess.run([self.exe, *command], env=surroundings,
+                              capture_output=True, text=True, timeout=900,
+                              check=False)
+
     def logits(self, tokens, *flags, kernels=None, seed=1, env=()):
         """The bytes of the logits, or None and what was said: (bytes, text)."""
         out = os.path.join(self.work, "logits")
         if os.path.exists(out):
             os.remove(out)
-        surroundings = dict(os.environ, LD_LIBRARY_PATH=DRIVER,
-                            DSV4_EMULATED_KERNELS=kernels or self.kernels,
-                            DSV4_EMULATED_SEED=str(seed), **dict(env))
-        done = subprocess.run([self.exe, "logits", "--tokens", tokens, "-o",
-                               out, "-q", *flags], env=surroundings,
-                              capture_output=True, text=True, timeout=600,
-                              check=False)
+        done = self.run("logits", "--tokens", tokens, "-o", out, "-q", *flags,
+                        kernels=kernels, seed=seed, env=env)
         if done.returncode:
             return None, done.stderr
         with open(out, "rb") as f:
@@ -75,7 +86,11 @@ def read_tensor(data):
 
 def cut_tokens(path, count, to):
     with open(path, "rb") as f:
-        values = read_tensor(f.read())[2][:4 * count]
+        return write_tokens(read_tensor(f.read())[2][:4 * count], to)
+
+
+def write_tokens(values, to):
+    count = len(values) // 4
     header = json.dumps({"tokens": {"dtype": "I32", "shape": [count],
                                     "data_offsets": [0, 4 * count]}}).encode()
     header += b" " * (-len(header) % 8)
@@ -100,3 +115,55 @@ def distance(a, b, rows):
         q = y[row * width:(row + 1) * width]
         same += p.index(max(p)) == q.index(max(q))
     return error / size, same
+
+
+class Checks:
+    """Lines that say what was found, and how many of them are bad."""
+
+    def __init__(self):
+        self.bad = 0
+
+    def add(self, name, good, remark=""):
+        self.bad += not good
+        print(f"{name}: {'ok' if good else 'FAILED'} {remark}".rstrip(),
+              flush=True)
+        return good
+
+    def end(self):
+        print(f"{self.bad} failed")
+        sys.exit(self.bad != 0)
+
+
+def check_same_bits(checks, program, tokens, count, few, seeds):
+    """`count` tokens as one prompt, in chunks, token by token, in two sequences
+    and continued, and the first `few` of them over random schedules: the logits
+    of the whole prompt, or the test ends."""
+    whole, text = program.logits(tokens)
+    if not checks.add("whole", whole is not None, text[:2000]):
+        checks.end()
+    for flags in (["--chunk", "7"], ["--chunk", "1"],
+                  ["--chunk", "5", "--sequences", "2"],
+                  ["--save-state-at", str(min(3, count - 1))]):
+        got, text = program.logits(tokens, *flags, seed=2)
+        checks.add(" ".join(flags), got == whole, text[:2000])
+    few = cut_tokens(tokens, min(few, count), os.path.join(program.work, "few"))
+    first, text = program.logits(few)
+    equal = sum(program.logits(few, seed=seed)[0] == first
+                for seed in range(2, seeds + 1))
+    checks.add(f"{seeds} schedules", first is not None and equal == seeds - 1,
+               text[:2000])
+    return whole
+
+
+def check_like_cpu(checks, checkpoint, work, tokens, count, whole):
+    """Logits against the CPU target's, which are returned."""
+    cpu, logits = os.path.join(work, "cpu"), os.path.join(work, "cpu.logits")
+    compile_model(checkpoint, cpu)
+    subprocess.run([cpu, "logits", "--tokens", tokens, "-o", logits],
+                   check=True)
+    with open(logits, "rb") as f:
+        theirs = f.read()
+    error, same = distance(whole, theirs, count)
+    checks.add("like the CPU", error < BOUND,
+               f"(nmse {error:.1e}, {same} of {count} largest logits the same)")
+    return theirs

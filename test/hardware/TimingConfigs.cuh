@@ -8,6 +8,7 @@
 #define DSV4_TEST_HARDWARE_TIMINGCONFIGS_CUH
 
 #include "targets/cuda/device/phases/attend.cuh"
+#include "targets/cuda/device/phases/attend_scores.cuh"
 #include "targets/cuda/device/phases/compress.cuh"
 #include "targets/cuda/device/phases/dispatch.cuh"
 #include "targets/cuda/device/phases/experts.cuh"

@@ -25,8 +25,7 @@ Val IndexUnit::farScales(Val Tile) {
     Val Ptr = Layout.scale(Tile, K.c64(Block), Size, K.c64(G));
     Val Bytes = K.zext(K.load(K.vec(16, K.i8()), Ptr, 16), K.i32());
     // Negative below the first and beyond the last of them.
-    Far = Far | (Bytes - (127 - MostExponent)) |
-          ((127 + MostExponent) - Bytes);
+    Far = Far | (Bytes - (127 - MostExponent)) | ((127 + MostExponent) - Bytes);
   });
   return K.laneSum((Far >> 31) & 1);
 }
@@ -35,8 +34,8 @@ void IndexUnit::decodeTile(Val Tile, int64_t Slot) {
   auto Form = K.useForm(DotForm::Bf16);
   int64_t PerLine = pairsPerLine(TileFormat::Fp4), Group = 0;
   forGroups(N, [&](int64_t Block, int64_t Size, int64_t G) {
-    Val Exponents = unitExponents(K, Layout, Tile, K.c64(Block), Size,
-                                  K.c64(G));
+    Val Exponents =
+        unitExponents(K, Layout, Tile, K.c64(Block), Size, K.c64(G));
     Val To = keys(Slot, Group++);
     for (int64_t L = 0; L < GroupK / 2 / PerLine; ++L) {
       Val Line = Layout.lines(Tile, K.c64(Block)) +

@@ -1,16 +1,16 @@
 // SPDX-FileCopyrightText: dsv4c authors
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The dot products of the index scores on Intel's matrix unit (numerics R1, R8),
-// for queries that IndexDot's integers fit and scales near 1. There TDPBF16PS
-// has the bits of R1's chain although it sums in another order:
+// The dot products of the index scores on Intel's matrix unit (numerics R1,
+// R8), for queries that IndexDot's integers fit and scales near 1. There
+// TDPBF16PS has the bits of R1's chain although it sums in another order:
 //
 //   q_i = 2^a * (at most 15), k_i = 2^b * (at most 12), a and b in Near
 //
 // so the sums of even and odd elements and their sum are multiples of 2^(a + b)
-// below 2^(a + b + 13): nothing of a group rounds, overflows or is flushed. What
-// is added to the total is the chain times the key's scale, exact too, and that
-// addition rounds as R1's fma does.
+// below 2^(a + b + 13): nothing of a group rounds, overflows or is flushed.
+// What is added to the total is the chain times the key's scale, exact too, and
+// that addition rounds as R1's fma does.
 
 #ifndef DSV4_TARGETS_CPU_KERNELS_INDEXUNIT_H
 #define DSV4_TARGETS_CPU_KERNELS_INDEXUNIT_H

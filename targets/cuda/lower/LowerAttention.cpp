@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Queries, rows of state, index and attention: device/phases/query_rows.cuh,
-// compress.cuh, index_score.cuh, top_k.cuh and attend.cuh.
+// compress.cuh, index_score.cuh, top_k.cuh, attend_scores.cuh and attend.cuh.
 
 #include "targets/cuda/lower/Phases.h"
 
-#include "targets/cuda/device/phases/attend.cuh"
+#include "targets/cuda/device/phases/attend_rows.cuh"
 #include "targets/cuda/device/phases/compress.cuh"
 #include "targets/cuda/device/phases/index_score.cuh"
 #include "targets/cuda/device/phases/query_rows.cuh"
@@ -217,7 +217,7 @@ void lower(ProgramBuilder &b, kern::TopKOp op) {
 
 namespace {
 
-/// Sizes of AttendPlan that the launch needs.
+/// Sizes of AttendScoresPlan that the launch needs.
 struct AttendSizes {
   int64_t heads, width, headTile, sharedBytes;
   int64_t threads() const { return headTile / 4 * 32; }
@@ -225,23 +225,43 @@ struct AttendSizes {
 };
 
 constexpr int64_t maxSplits = 16;
-/// Tokens that go through the scratch together: 2 MiB each at Flash's sizes.
+/// Tokens that go through the scratch together: 160 KiB each where Flash
+/// selects 512 entries, 2 MiB where 8,192 are read.
 constexpr int64_t turnTokens = 64;
 
-int64_t attendBytes(int64_t width, int64_t headTile) {
+int64_t scoreTileBytes(int64_t width, int64_t headTile) {
   constexpr int64_t tile = 32;
   int64_t pitch = width * 2 + 16;
-  return headTile * pitch + tile * pitch + headTile * (tile * 2 + 16) +
-         headTile * (tile + 4) * 4 + 3 * headTile * 4;
+  return headTile * pitch + tile * pitch + headTile * (tile + 4) * 4 +
+         headTile * 4;
+}
+
+/// Rows of a token, at most, in whole tiles.
+int64_t rowsOf(ProgramBuilder &b, kern::AttendOp op) {
+  int64_t rows = op.getWindowSize();
+  if (op.getIds())
+    rows += widthOf(op.getIds());
+  else if (op.getEntries())
+    rows += int64_t(b.program.getMaxContext()) /
+            stateOf(op.getEntries()).getExtent();
+  return kern::roundUp(rows, 32);
+}
+
+/// Scores of a turn's tokens, at most: all layers have the same place.
+int64_t mostScoreBytes(ProgramBuilder &b, int64_t turn) {
+  int64_t most = 0;
+  for (auto op : b.program.getOps<kern::AttendOp>())
+    most = std::max(most, turn * int64_t(op.getHeads()) * rowsOf(b, op) * 4);
+  return kern::roundUp(most, DSV4_CUDA_PART_ALIGN);
 }
 
 /// The most heads, 64 at most, whose block fits: they share the decoded rows.
 AttendSizes attendSizes(const ProgramBuilder &b, int64_t heads, int64_t width) {
   for (int64_t tile = 64; tile > 16; tile /= 2)
-    if (tile / 2 < heads && width / (tile / 4) % 16 == 0 &&
-        attendBytes(width, tile) <= b.target.sharedPerBlock)
-      return {heads, width, tile, attendBytes(width, tile)};
-  return {heads, width, 16, attendBytes(width, 16)};
+    if (tile / 2 < heads &&
+        scoreTileBytes(width, tile) <= b.target.sharedPerBlock)
+      return {heads, width, tile, scoreTileBytes(width, tile)};
+  return {heads, width, 16, scoreTileBytes(width, 16)};
 }
 
 void setAttendConfig(KernelChoice &k, kern::AttendOp op,
@@ -271,26 +291,30 @@ void setAttendConfig(KernelChoice &k, kern::AttendOp op,
 void lower(ProgramBuilder &b, kern::AttendOp op) {
   int64_t heads = op.getHeads();
   AttendSizes sizes = attendSizes(b, heads, widthOf(op.getQ()) / heads);
-  KernelChoice split =
-      bodyOf("attend", "attend.cuh", "AttendParams", "attendSplit<{C}>");
-  KernelChoice combine = bodyOf("attend_combine", "attend.cuh", "AttendParams",
-                                "attendCombine<{C}>");
-  setAttendConfig(split, op, sizes);
-  setAttendConfig(combine, op, sizes);
-  split.threads = int32_t(sizes.threads());
-  split.sharedBytes = int32_t(sizes.sharedBytes);
-  split.check =
-      "AttendPlan<{C}>::Bytes == " + std::to_string(split.sharedBytes) +
-      " && AttendPlan<{C}>::Threads == " + std::to_string(split.threads);
-  combine.threads = 256;
+  KernelChoice scores = bodyOf("attend_scores", "attend_scores.cuh",
+                               "AttendParams", "attendScores<{C}>");
+  KernelChoice values =
+      bodyOf("attend", "attend.cuh", "AttendParams", "attend<{C}>");
+  setAttendConfig(scores, op, sizes);
+  setAttendConfig(values, op, sizes);
+  scores.threads = int32_t(sizes.threads());
+  scores.sharedBytes = int32_t(sizes.sharedBytes);
+  scores.check =
+      "AttendScoresPlan<{C}>::Bytes == " + std::to_string(scores.sharedBytes) +
+      " && AttendScoresPlan<{C}>::Threads == " + std::to_string(scores.threads);
+  // Eight warps, with a stage of 32 rows of 64 dims each.
+  values.threads = 256;
+  values.sharedBytes = 8 * 32 * 144 + 8 * 16 * 4 + 16 * 4;
+  values.check =
+      "AttendPlan<{C}>::Bytes == " + std::to_string(values.sharedBytes) +
+      " && AttendPlan<{C}>::Threads == " + std::to_string(values.threads);
 
   int64_t turn = std::min(b.tokens, turnTokens);
-  int64_t values = turn * maxSplits * heads;
-  int64_t sumBytes =
-      kern::roundUp(values * sizes.width * 4, DSV4_CUDA_PART_ALIGN);
-  Place sums = b.attentionWorkspace(sumBytes + values * 2 * 4);
-  Place stats = sums;
-  stats.offset.fixed += sumBytes;
+  int64_t scoreBytes = mostScoreBytes(b, turn);
+  Place scorePlace =
+      b.attentionWorkspace(scoreBytes + turn * maxSplits * heads * 4);
+  Place largest = scorePlace;
+  largest.offset.fixed += scoreBytes;
   for (int64_t first = 0; first < b.tokens; first += turn) {
     Launch<AttendParams> l;
     l.params.firstToken = first;
@@ -305,12 +329,14 @@ void lower(ProgramBuilder &b, kern::AttendOp op) {
     if (op.getIds())
       l.bind(&l.params.ids, b.placeOf(op.getIds()));
     l.bind(&l.params.headsOut, b.placeOf(op.getHeadsOut()));
-    l.bind(&l.params.sums, sums);
-    l.bind(&l.params.stats, stats);
-    int64_t items = l.params.numTokens * sizes.headGroups() * maxSplits;
-    b.launch("attend", split, l, b.gridFor(items));
-    b.launch("attend_combine", combine, l,
-             b.gridFor(ceilDiv(l.params.numTokens * heads, 256 / 32), 4));
+    l.bind(&l.params.scores, scorePlace);
+    l.bind(&l.params.largest, largest);
+    l.params.scoreRows = rowsOf(b, op);
+    int64_t tokens = l.params.numTokens;
+    b.launch("attend_scores", scores, l,
+             b.gridFor(tokens * sizes.headGroups() * maxSplits));
+    b.launch("attend", values, l,
+             b.gridFor(tokens * ceilDiv(heads, 16) * (sizes.width / 64), 2));
   }
 }
 

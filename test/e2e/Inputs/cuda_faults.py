@@ -21,7 +21,7 @@ SOURCES = [
      r"(return;\n  }\n)  gridDepWait\(\);\n(  if \(thread >= Plan)", r"\1\2"),
     ("wrong expert stride", PHASES + "matrix_items.cuh",
      r"p\.stride\[job\];", "p.stride[job] / 2;"),
-    ("missing barrier", PHASES + "attend.cuh",
+    ("missing barrier", PHASES + "attend_scores.cuh",
      r"(loadRows\(first, end\);\n)      syncThreads\(\);\n", r"\1"),
     ("missing wait for a ring", PHASES + "matrix_consumer.cuh",
      r"mbarWait\(S::xFull\(\) \+ x\.stage, x\.phase\);", ";"),

@@ -8,6 +8,7 @@
 #define DSV4_TEST_UNIT_CUDA_ATTENTION_ATTENTIONCONFIGS_CUH
 
 #include "targets/cuda/device/phases/attend.cuh"
+#include "targets/cuda/device/phases/attend_scores.cuh"
 #include "targets/cuda/device/phases/compress.cuh"
 #include "targets/cuda/device/phases/index_score.cuh"
 #include "targets/cuda/device/phases/query_rows.cuh"

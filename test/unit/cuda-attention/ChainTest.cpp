@@ -112,7 +112,8 @@ private:
 
   void attention(Global<u16> q, Global<float> tab, Global<i32> ids, int first,
                  int count) {
-    size_t places = size_t(count) * Layer::MaxSplits * Layer::Heads;
+    size_t heads = size_t(count) * Layer::Heads;
+    constexpr i64 scoreRows = 512;
     AttendParams p{at,
                    q,
                    tab,
@@ -121,12 +122,14 @@ private:
                    entries,
                    ids,
                    out + first * Layer::Heads * Layer::Width,
-                   emu.scratch<float>("sums", places * Layer::Width),
-                   emu.scratch<float>("stats", places * 2),
+                   emu.scratch<float>("scores", heads * scoreRows),
+                   emu.scratch<float>("largest", heads * Layer::MaxSplits),
+                   scoreRows,
                    0,
                    count};
-    add(AttendPlan<Layer>::Bytes, DSV4_PHASE(p, attendSplit, Layer), 128);
-    add(0, DSV4_PHASE(p, attendCombine, Layer));
+    add(AttendScoresPlan<Layer>::Bytes, DSV4_PHASE(p, attendScores, Layer),
+        128);
+    add(AttendPlan<Layer>::Bytes, DSV4_PHASE(p, attend, Layer), 256);
   }
 
   void add(u32 shared, const Phase &body, u32 threads = 64) {

@@ -8,6 +8,7 @@
 
 #include "targets/cuda/DeviceSources.h"
 #include "targets/cuda/device/phases/attend.cuh"
+#include "targets/cuda/device/phases/attend_scores.cuh"
 #include "targets/cuda/device/phases/index_score.cuh"
 #include "targets/cuda/device/phases/top_k.cuh"
 #include "targets/cuda/toolchain/CubinGates.h"
@@ -39,16 +40,17 @@ struct Budget {
 /// Heads of a block: 64 where shared memory holds their queries and a tile of
 /// rows.
 int headTile(const CudaTarget &target) {
-  uint32_t bytes = AttendPlan<Attention<64>>::Bytes;
+  uint32_t bytes = AttendScoresPlan<Attention<64>>::Bytes;
   return bytes + target.reservedShared <= target.sharedPerBlock ? 64 : 32;
 }
 
 std::vector<Budget> budgets(int tile) {
-  uint32_t threads = tile == 64 ? AttendPlan<Attention<64>>::Threads
-                                : AttendPlan<Attention<32>>::Threads;
-  uint32_t bytes = tile == 64 ? AttendPlan<Attention<64>>::Bytes
-                              : AttendPlan<Attention<32>>::Bytes;
+  uint32_t threads = tile == 64 ? AttendScoresPlan<Attention<64>>::Threads
+                                : AttendScoresPlan<Attention<32>>::Threads;
+  uint32_t bytes = tile == 64 ? AttendScoresPlan<Attention<64>>::Bytes
+                              : AttendScoresPlan<Attention<32>>::Bytes;
   uint32_t registers = registersPerSm / (tile == 64 ? threads : 384);
+  AttendPlan<Attention<64>> values;
   std::vector<std::string> products = {"HMMA", "LDSM"};
   return {{"query_heads", 128, 128, 0, {}},
           {"index_query", 128, 64, 0, {}},
@@ -60,10 +62,12 @@ std::vector<Budget> budgets(int tile) {
           {"carry_rows", 128, 64, 0, {}},
           {"index_score", 256, 168, IndexScorePlan<Index>::Bytes, {"HMMA"}},
           {"top_k", 512, 96, TopKPlan<Top>::Bytes, {}},
-          {"attend_window", threads, registers, bytes, products},
-          {"attend_dense", threads, registers, bytes, products},
-          {"attend_sparse", threads, registers, bytes, products},
-          {"combine_sparse", 256, 80, 0, {}}};
+          {"scores_window", threads, registers, bytes, products},
+          {"scores_dense", threads, registers, bytes, products},
+          {"scores_sparse", threads, registers, bytes, products},
+          {"attend_window", values.Threads, 128, values.Bytes, products},
+          {"attend_dense", values.Threads, 128, values.Bytes, products},
+          {"attend_sparse", values.Threads, 128, values.Bytes, products}};
 }
 
 class AttentionCostTest : public testing::TestWithParam<const char *> {};

@@ -6,6 +6,7 @@
 
 #include "targets/cuda/device/entry.h"
 #include "targets/cuda/device/phases/attend.cuh"
+#include "targets/cuda/device/phases/attend_scores.cuh"
 #include "targets/cuda/device/phases/compress.cuh"
 #include "targets/cuda/device/phases/index_score.cuh"
 #include "targets/cuda/device/phases/query_rows.cuh"
@@ -65,10 +66,12 @@ DSV4_ENTRY(compress_dense, CompressParams, 512,
 DSV4_ENTRY(carry_rows, CarryParams, 128, carry<Kept>)
 DSV4_ENTRY(index_score, IndexScoreParams, 256, indexScore<Index>)
 DSV4_ENTRY(top_k, TopKParams, 512, topK<Top>)
-DSV4_ENTRY(attend_window, AttendParams, AttendPlan<Window>::Threads,
-           attendSplit<Window>)
-DSV4_ENTRY(attend_dense, AttendParams, AttendPlan<Dense>::Threads,
-           attendSplit<Dense>)
-DSV4_ENTRY(attend_sparse, AttendParams, AttendPlan<Sparse>::Threads,
-           attendSplit<Sparse>)
-DSV4_ENTRY(combine_sparse, AttendParams, 256, attendCombine<Sparse>)
+DSV4_ENTRY(scores_window, AttendParams, AttendScoresPlan<Window>::Threads,
+           attendScores<Window>)
+DSV4_ENTRY(scores_dense, AttendParams, AttendScoresPlan<Dense>::Threads,
+           attendScores<Dense>)
+DSV4_ENTRY(scores_sparse, AttendParams, AttendScoresPlan<Sparse>::Threads,
+           attendScores<Sparse>)
+DSV4_ENTRY(attend_window, AttendParams, 256, attend<Window>)
+DSV4_ENTRY(attend_dense, AttendParams, 256, attend<Dense>)
+DSV4_ENTRY(attend_sparse, AttendParams, 256, attend<Sparse>)

@@ -133,8 +133,8 @@ const Member members[] = {
     ALWAYS(AttendParams, window),
     UNLESS(AttendParams, entries, "Entries = EntryRows::None"),
     ALWAYS(AttendParams, headsOut),
-    ALWAYS(AttendParams, sums),
-    ALWAYS(AttendParams, stats),
+    ALWAYS(AttendParams, scores),
+    ALWAYS(AttendParams, largest),
 };
 
 /// Ids are there for selected entries alone: one line, not all but one.

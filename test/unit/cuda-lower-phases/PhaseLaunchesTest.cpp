@@ -7,7 +7,7 @@
 
 #include "test/unit/cuda-lower-phases/LoweredModels.h"
 
-#include "targets/cuda/device/phases/attend.cuh"
+#include "targets/cuda/device/phases/attend_rows.cuh"
 #include "targets/cuda/device/phases/compress.cuh"
 #include "targets/cuda/device/phases/query_rows.cuh"
 
@@ -129,34 +129,43 @@ int64_t offsetIn(const NodeSpec &node, size_t at) {
   return -1;
 }
 
-/// Sums and stats of a turn of so many tokens, side by side in the workspace.
+/// Scores and the largest ones of a turn of so many tokens, side by side in the
+/// workspace.
 void expectScratch(const NodeSpec &node, kern::AttendOp op, int64_t tokens,
                    const PartSpec &workspace) {
   int64_t heads = op.getHeads();
-  auto q = llvm::cast<kern::BufferType>(op.getQ().getType());
-  int64_t sums = offsetIn(node, offsetof(AttendParams, sums));
-  int64_t stats = offsetIn(node, offsetof(AttendParams, stats));
+  int64_t scores = offsetIn(node, offsetof(AttendParams, scores));
+  int64_t largest = offsetIn(node, offsetof(AttendParams, largest));
+  int64_t rows = attendParams(node).scoreRows, wanted = op.getWindowSize();
+  if (op.getIds())
+    wanted += llvm::cast<kern::BufferType>(op.getIds().getType()).getFixed();
+  else if (op.getEntries())
+    wanted +=
+        int64_t(op->getParentOfType<kern::ProgramOp>().getMaxContext()) /
+        llvm::cast<kern::StateType>(op.getEntries().getType()).getExtent();
+  EXPECT_GE(rows, wanted) << node.name;
+  EXPECT_EQ(rows % 32, 0) << node.name;
   constexpr int64_t splits = 16;
-  EXPECT_GE(stats - sums, tokens * splits * q.getFixed() * 4) << node.name;
-  EXPECT_LE(stats + tokens * splits * heads * 8, workspace.bytes.fixed);
+  EXPECT_GE(largest - scores, tokens * heads * rows * 4) << node.name;
+  EXPECT_LE(largest + tokens * splits * heads * 4, workspace.bytes.fixed);
 }
 
-/// The turns follow each other without gap or overlap, combine behind split.
+/// The turns follow each other without gap or overlap, values behind scores.
 void expectTurns(kern::AttendOp op, const Launches &launches,
                  const CudaProgram &to, int64_t tokens) {
   int64_t next = 0;
   ASSERT_EQ(launches.size() % 2, 0u);
   for (size_t i = 0; i < launches.size(); i += 2) {
-    const NodeSpec &split = *launches[i], &combine = *launches[i + 1];
-    EXPECT_EQ(split.kind, "attend");
-    EXPECT_EQ(combine.kind, "attend_combine");
-    AttendParams p = attendParams(split), c = attendParams(combine);
+    const NodeSpec &scores = *launches[i], &values = *launches[i + 1];
+    EXPECT_EQ(scores.kind, "attend_scores");
+    EXPECT_EQ(values.kind, "attend");
+    AttendParams p = attendParams(scores), c = attendParams(values);
     EXPECT_EQ(p.firstToken, next);
     EXPECT_EQ(c.firstToken, next);
     EXPECT_EQ(p.numTokens, c.numTokens);
     EXPECT_GT(p.numTokens, 0);
     EXPECT_LE(p.numTokens, 64);
-    for (const NodeSpec *node : {&split, &combine})
+    for (const NodeSpec *node : {&scores, &values})
       expectScratch(*node, op, p.numTokens, to.parts[WorkspacePart]);
     next += p.numTokens;
   }

@@ -27,12 +27,11 @@ struct AttendParams {
   Global<const i32> ids;
   Global<u16> headsOut;
   /// Scratch for `numTokens` tokens from row `firstToken` of the step on, of
-  /// which a small step has fewer or none:
-  /// [token][split][head][dim] sums and [token][split][head] of (largest,
-  /// denominator). Steps of many tokens go through it in turns; where they are
-  /// cut moves no bit.
-  Global<float> sums, stats;
-  i64 firstToken, numTokens;
+  /// which a small step has fewer or none: [token][head][scoreRows] scores,
+  /// whole tiles of them, and [token][split][head] largest ones. Steps of many
+  /// tokens go through it in turns; where they are cut moves no bit.
+  Global<float> scores, largest;
+  i64 scoreRows, firstToken, numTokens;
 };
 
 /// Tokens of this step in the turn.
@@ -43,8 +42,7 @@ DSV4_DEVICE i64 tokensOfTurn(const AttendParams &p) {
 }
 
 template <class C> struct AttendRows {
-  /// Rows that are multiplied together: the groups of R4's denominators. Two
-  /// make the smallest split.
+  /// Rows that are multiplied together. Two make the smallest split.
   static constexpr int Tile = 32, SmallestSplit = 2 * Tile;
 
   int oldest, inWindow, count;
@@ -106,20 +104,24 @@ DSV4_DEVICE Vec<u32, 2> kvCodesToBf16(u32 codes, u32 scale) {
   return out;
 }
 
-/// Word `w` of 8 bytes of a stored row of N values with R rotary ones: where
-/// its values go in a row of BF16, and they themselves.
+/// Where the values of word `w`, of 8 bytes, of a stored row are in a row of
+/// BF16, in bytes.
+template <class C> DSV4_DEVICE int kvWordAt(int w) {
+  constexpr int Codes = C::Width - C::RopeDims;
+  return w < Codes / 8 ? 16 * w : 2 * Codes + 8 * (w - Codes / 8);
+}
+
+/// The values of word `w` to `to`: eight, or four that are rotary.
 template <class C>
 DSV4_DEVICE void unpackKvWord(Global<const u8> row, int w, Shared<u8> to) {
   constexpr int Codes = C::Width - C::RopeDims;
   Vec<u32, 2> word = row.as<const u32>().template vec<2>(2 * w);
-  if (w >= Codes / 8) { // rotary values as they are
-    int at = 2 * Codes + 8 * (w - Codes / 8);
-    return to.as<u32>().template setVec<2>(at / 4, word);
-  }
+  if (w >= Codes / 8) // rotary values as they are
+    return to.as<u32>().template setVec<2>(0, word);
   u32 scale = row[Codes + 2 * C::RopeDims + w / 8];
   Vec<u32, 2> a = kvCodesToBf16(word[0], scale);
   Vec<u32, 2> b = kvCodesToBf16(word[1], scale);
-  to.as<u32>().template setVec<4>(4 * w, U32x4{{a[0], a[1], b[0], b[1]}});
+  to.as<u32>().template setVec<4>(0, U32x4{{a[0], a[1], b[0], b[1]}});
 }
 
 } // namespace dsv4::cuda

@@ -102,6 +102,39 @@ DSV4_DEVICE void nothing(const NothingParams &) {
   gridDepWait();
 }
 
+struct CounterParams {
+  Global<u32> counters; // of 128 bytes each, zeros
+  u32 rounds;
+};
+
+/// How many lines the counts are spread over.
+template <u32 Lines> struct Counters {
+  static constexpr u32 lines = Lines;
+};
+
+/// A dependency among all blocks, `rounds` times, as one persistent kernel
+/// would have it: a block counts at its line, then waits for all lines. All
+/// blocks have to be on the GPU at once.
+template <class C> DSV4_DEVICE void counterEdges(const CounterParams &p) {
+  gridDepWait();
+  u32 line = blockIdX() % C::lines, thread = threadIdX();
+  for (u32 round = 1; round <= p.rounds; ++round) {
+    syncThreads();
+    if (thread == 0)
+      redReleaseAdd((p.counters + i64(line) * 32).raw(), 1);
+    for (u32 other = thread; other < C::lines; other += blockDimX()) {
+      u32 blocks = (gridDimX() + C::lines - 1 - other) / C::lines;
+      waitAtLeast((p.counters + i64(other) * 32).raw(), round * blocks);
+    }
+    syncThreads();
+  }
+}
+DSV4_DEVICE void clearCounters(const CounterParams &p) {
+  gridDepWait();
+  for (u32 i = threadIdX(); i < p.rounds; i += blockDimX())
+    p.counters[i] = 0;
+}
+
 // ---- Products ---------------------------------------------------------------
 
 inline constexpr u32 fp4 = 1, fp8 = 2, bf16 = 4, wide = 8;

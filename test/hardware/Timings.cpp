@@ -192,6 +192,24 @@ void reading(Bench &b) {
   }
 }
 
+/// Launches of one edge and of 1,001: a thousandth of the difference is an
+/// edge.
+template <u32 Lines> void counters(Bench &b) {
+  using C = Counters<Lines>;
+  constexpr u32 words = Lines * 32;
+  Global<u32> places = b.room<u32>(words);
+  for (u32 rounds : {1u, 1001u}) {
+    char name[60];
+    snprintf(name, sizeof name, "%u edges by counters on %u lines", rounds,
+             Lines);
+    b.report(name, 0, [&](u32) -> std::vector<LaunchSpec> {
+      CounterParams clear{places, words}, p{places, rounds};
+      return {{"clear", {1}, {128}, 0, DSV4_PHASE(clear, clearCounters)},
+              {"edges", {b.sms()}, {128}, 0, DSV4_PHASE(p, counterEdges, C)}};
+    });
+  }
+}
+
 // ---- Products ---------------------------------------------------------------
 
 struct Job {
@@ -478,10 +496,11 @@ void index(Bench &b, i64 tokens) {
     v = num::floatToBf16((random() % 2 ? 1.0f : -1.0f) *
                          std::array{0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f,
                                     6.0f}[random() % 8]);
-  std::vector<u8> tiles(entries / 16 * IndexTileBytes);
+  std::vector<u8> tiles(entries / 16 * IndexTile<128>::Bytes);
   for (size_t i = 0; i < tiles.size(); ++i)
-    tiles[i] =
-        i % IndexTileBytes < 1024 ? u8(random()) : u8(124 + random() % 6);
+    tiles[i] = i % IndexTile<128>::Bytes < IndexTile<128>::CodeBytes
+                   ? u8(random())
+                   : u8(124 + random() % 6);
   IndexScoreParams p{step, b.values(q), b.numbers(size_t(tokens) * 64),
                      b.values(tiles), b.room<u16>(size_t(tokens) * entries)};
   char name[80];
@@ -605,6 +624,9 @@ void runTimings(Gpu &gpu) {
   b.takeBest();
   if (!gpu.isListing())
     printf("[ time ] reading alone gives %.0f GB/s at best\n", b.bestRate());
+  counters<1>(b);
+  counters<8>(b);
+  counters<132>(b);
   products(b);
   for (i64 tokens : {1, 8}) {
     attention<64>(b, tokens);

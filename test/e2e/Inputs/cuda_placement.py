@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: dsv4c authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""cuda_placement.py CASE_DIR WORKDIR TOKENS MIB...
+"""cuda_placement.py CASE_DIR WORKDIR TOKENS
 
-A golden checkpoint for GPUs with so many MiB free, under emulation: the logits are
+A golden checkpoint for GPUs that lack up to one and up to two MiB, under emulation: the logits are
 those of the program that is all on the GPU, bit for bit, and the parts that `info`
 names are as small as was asked. The last one is compiled once more, with a usage
 that sends other experts to the host. Prints a line for each."""
@@ -50,19 +50,21 @@ def main():
         for layer in range(config["num_hidden_layers"]):
             for expert in range(experts // 2, experts):
                 f.write(f"layers.{layer}.ffn.experts.{expert} {9 + expert}\n")
-    bad = 0
-    cases = [(mib, []) for mib in sys.argv[4:]]
-    cases.append((sys.argv[-1], ["--expert-usage", usage]))
-    for mib, flags in cases:
+    bad = before = 0
+    room = (plan(program.exe)[0] - 1 >> 20) + DRIVER
+    cases = [(1, []), (2, []), (2, ["--expert-usage", usage])]
+    for lacking, flags in cases:
+        mib = room + 1 - lacking
         program.exe = os.path.join(work, "placed")
         compile_model(checkpoint, program.exe, "--target", "cuda:sm_90a",
-                      "--device-memory", mib, *flags)
+                      "--device-memory", str(mib), *flags)
         device, cold = plan(program.exe)
-        fits = device <= (int(mib) - DRIVER) << 20
+        fits = device <= (mib - DRIVER) << 20
         got, text = program.logits(tokens, seed=2)
-        good = fits and cold > 0 and got == whole
+        good = fits and cold > before and got == whole
         bad += not good
-        print(f"{' '.join([mib, *flags[:1]])}: {'ok' if good else 'FAILED'} "
+        before = 0 if lacking > 1 else cold
+        print(f"{' '.join([str(lacking), *flags[:1]])}: {'ok' if good else 'FAILED'} "
               f"({device} bytes on the GPU, {cold} on the host) {text[:2000]}",
               flush=True)
     print(f"{bad} failed")

@@ -7,9 +7,9 @@
 // all splits, as R4 does: probabilities that were rounded to BF16 against
 // another maximum would differ in most of their bits.
 //
-// Queries and rows are the BF16 values of R4, so products are exact and only the
-// order of sums differs. It is fixed: no step, schedule, HeadTile or number of
-// blocks moves a bit.
+// Queries and rows are the BF16 values of R4, so products are exact and only
+// the order of sums differs. It is fixed: no step, schedule, HeadTile or number
+// of blocks moves a bit.
 //
 // C: Heads, Width, RopeDims, WindowSize, RingRows, RowBytes, Entries, Ratio,
 // NumIds, MaxSplits (up to 32), Scale; HeadTile (16, 32 or 64).

@@ -114,10 +114,10 @@ private:
   Val areNear(Val Query, Val Token, Val First, Val End) {
     auto Tiles = [&] {
       Val Far = K.forRange(
-          First, End, 1, {K.c32(0)}, [&](Val T, llvm::ArrayRef<Val> It) {
+          First, End, 1, {K.vi(0)}, [&](Val T, llvm::ArrayRef<Val> It) {
             return Vals{It[0] | Unit.farScales(tile(Token, T))};
           })[0];
-      return Vals{Far == 0};
+      return Vals{K.laneSum((Far >> 31) & 1) == 0};
     };
     return K.choose(Query, Tiles, [&] { return Vals{Query}; })[0];
   }

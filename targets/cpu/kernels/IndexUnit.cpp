@@ -27,7 +27,7 @@ Val IndexUnit::farScales(Val Tile) {
     // Negative below the first and beyond the last of them.
     Far = Far | (Bytes - (127 - MostExponent)) | ((127 + MostExponent) - Bytes);
   });
-  return K.laneSum((Far >> 31) & 1);
+  return Far;
 }
 
 void IndexUnit::decodeTile(Val Tile, int64_t Slot) {

@@ -32,7 +32,7 @@ public:
 
   /// Heads are a multiple of 16, and the CPU has the unit.
   bool exists() const { return K.hasMatrixUnit() && Heads % UnitRows == 0; }
-  /// Whether all scales of the tile at `Tile` are near (i32: 0 if so).
+  /// Lanes are negative where a scale of the tile at `Tile` is not near.
   Val farScales(Val Tile);
   /// Decodes the tile at `Tile` as number `Slot`.
   void decodeTile(Val Tile, int64_t Slot);

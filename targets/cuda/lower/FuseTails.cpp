@@ -455,6 +455,17 @@ void TailFuser::productTails(GraphSpec &graph) {
       addTails(graph, at);
 }
 
+/// The launches at `at` and behind it become one, of this kernel.
+void TailFuser::joinAtCounters(GraphSpec &graph, size_t at, int32_t kernel) {
+  NodeSpec node = graph.nodes[at];
+  append(node, graph.nodes[at + 1]);
+  appendOperand(node, WorkspacePart, counters);
+  hasCounters = true;
+  node.kind += "+" + graph.nodes[at + 1].kind;
+  node.kernel = kernel;
+  replace(graph, at, 2, std::move(node));
+}
+
 /// The last block of a token goes on with hc_pre.
 bool TailFuser::fusePre(GraphSpec &graph, size_t at) {
   const NodeSpec &mix = graph.nodes[at], &pre = graph.nodes[at + 1];
@@ -490,13 +501,7 @@ bool TailFuser::fusePre(GraphSpec &graph, size_t at) {
                  (combines ? "combineMixPre<" : "mixPre<") + configs + ">)\n";
     index = kernels.add(key, std::move(fused));
   }
-  NodeSpec node = mix;
-  append(node, pre);
-  appendOperand(node, WorkspacePart, counters);
-  hasCounters = true;
-  node.kind += "+" + pre.kind;
-  node.kernel = *index;
-  replace(graph, at, 2, std::move(node));
+  joinAtCounters(graph, at, *index);
   return true;
 }
 
@@ -534,13 +539,7 @@ bool TailFuser::fuseTopK(GraphSpec &graph, size_t at) {
         std::to_string(fused.threads) + ", scoreTopK<" + configs + ">)\n";
     index = kernels.add(key, std::move(fused));
   }
-  NodeSpec node = score;
-  append(node, top);
-  appendOperand(node, WorkspacePart, counters);
-  hasCounters = true;
-  node.kind += "+" + top.kind;
-  node.kernel = *index;
-  replace(graph, at, 2, std::move(node));
+  joinAtCounters(graph, at, *index);
   return true;
 }
 

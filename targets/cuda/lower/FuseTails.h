@@ -40,6 +40,7 @@ private:
   void addTails(GraphSpec &graph, size_t at);
   bool take(GraphSpec &graph, Host &host, size_t at, size_t from);
   int32_t hostKernel(const Host &host);
+  void joinAtCounters(GraphSpec &graph, size_t at, int32_t kernel);
   bool fusePre(GraphSpec &graph, size_t at);
   bool fuseTopK(GraphSpec &graph, size_t at);
   int64_t blocksOf(const KernelSpec &host, int64_t shared) const;

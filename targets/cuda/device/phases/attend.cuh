@@ -82,11 +82,7 @@ private:
       if (int(laneId()) < splits)
         most =
             p.largest[(token * C::MaxSplits + laneId()) * C::Heads + headOf(h)];
-      DSV4_UNROLL
-      for (u32 step = 16; step > 0; step /= 2) {
-        float other = shflXor(most, step);
-        most = other > most ? other : most;
-      }
+      most = warpMax(most);
       if (laneId() == 0)
         floatAt(Plan::Largest, h) = most;
     }

@@ -41,6 +41,16 @@ DSV4_DEVICE i64 tokensOfTurn(const AttendParams &p) {
   return left < p.numTokens ? left : p.numTokens;
 }
 
+/// The largest of a warp's numbers, for all its lanes.
+DSV4_DEVICE float warpMax(float x) {
+  DSV4_UNROLL
+  for (u32 step = 16; step > 0; step /= 2) {
+    float other = shflXor(x, step);
+    x = other > x ? other : x;
+  }
+  return x;
+}
+
 template <class C> struct AttendRows {
   /// Rows that are multiplied together. Two make the smallest split.
   static constexpr int Tile = 32, SmallestSplit = 2 * Tile;

@@ -166,12 +166,7 @@ private:
       if (firstHead + h < C::Heads)
         p.scores[(token * C::Heads + firstHead + h) * p.scoreRows + first +
                  laneId()] = s;
-      float before = largest(h), most = s;
-      DSV4_UNROLL
-      for (u32 step = 16; step > 0; step /= 2) {
-        float other = shflXor(most, step);
-        most = other > most ? other : most;
-      }
+      float before = largest(h), most = warpMax(s);
       syncWarp(); // all lanes have read what lane 0 now writes
       if (laneId() == 0)
         largest(h) = before > most ? before : most;

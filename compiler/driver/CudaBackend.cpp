@@ -60,6 +60,7 @@ public:
         {"decode_blocks", std::to_string(Lower.decodeBlocks),
          Source("decode_blocks")},
         {"overlap", std::to_string(Lower.overlap), Source("overlap")},
+        {"tails", std::to_string(Lower.tails), Source("tails")},
         {"device_memory", std::to_string(Lower.deviceMemory >> 20),
          Source("", Lower.deviceMemory != 0)},
         {"fuse_launches", std::to_string(Lower.fuse),
@@ -98,11 +99,13 @@ Error CudaBackend::setConfig(StringRef Config) {
     Lower.decodeBlocks = Number;
   else if (Key == "overlap" && IsNumber && Number >= 0 && Number <= 1)
     Lower.overlap = Number;
+  else if (Key == "tails" && IsNumber && Number >= 0 && Number <= 1)
+    Lower.tails = Number;
   else
     return llvm::createStringError(
         "--config for " + targetName +
-        ": expected products=fp16 or fp8, decode_blocks=0 to 8 or overlap=0 "
-        "or 1, got '" +
+        ": expected products=fp16 or fp8, decode_blocks=0 to 8, overlap=0 or 1 "
+        "or tails=0 or 1, got '" +
         Config + "'");
   return Error::success();
 }

@@ -74,7 +74,7 @@ void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
                  "one tile configuration, before the profile: dot=f32, "
                  "micro_rows=6, fp4.prefetch_bytes=2048, ...; for a GPU "
                  "products=fp8 (faster, drops bits), decode_blocks=2, "
-                 "overlap=0")
+                 "overlap=0, tails=1")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   app.add_option("--dot-order", o.dotOrder,

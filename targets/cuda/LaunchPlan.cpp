@@ -31,6 +31,8 @@ enum class Step { One, Few, Many };
 bool joins(Operation *phase, Operation *last, Fusion fusion, Step step) {
   if (fusion == Fusion::None || (fusion == Fusion::Done && step == Step::Many))
     return false;
+  if (fusion == Fusion::Rows)
+    return step != Step::Many && isa<kern::DispatchOp, kern::CombineOp>(phase);
   if (isSide(phase) ||
       isa<kern::DispatchOp, kern::CombineOp, kern::HcPreOp, kern::QuantizeOp,
           kern::RouteOp, kern::SwigluOp, kern::CompressOp, kern::CarryOp>(
@@ -58,8 +60,9 @@ public:
     if (!isJoined && !sharesLaunch(phase, level))
       ++count.launches;
     level += !isJoined;
-    bool hasSums =
-        isCut(phase) && (fusion == Fusion::None || step == Step::Many);
+    // Steps of many tokens add parts in registers.
+    bool hasSums = isCut(phase) && step != Step::Many &&
+                   (fusion == Fusion::None || fusion == Fusion::Rows);
     bool hasSplits = isa<kern::AttendOp>(phase) && fusion != Fusion::Planned;
     if (hasSums || hasSplits) {
       ++count.launches;
@@ -132,8 +135,9 @@ private:
 
   /// Neighbours of one launch: the later of both levels is theirs.
   bool sharesLaunch(Operation *phase, int64_t &level) {
-    bool shares = fusion == Fusion::Done && step == Step::Many && last &&
-                  isSide(last) && isSide(phase);
+    bool isByRows = fusion == Fusion::Rows ||
+                    (fusion == Fusion::Done && step == Step::Many);
+    bool shares = isByRows && last && isSide(last) && isSide(phase);
     // The shared expert's w2 beside the experts'.
     shares |= fusion != Fusion::None && step != Step::Many && last &&
               isa<kern::ExpertLinearOp>(last) && isa<kern::LinearOp>(phase) &&

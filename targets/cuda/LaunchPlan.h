@@ -14,9 +14,9 @@
 
 namespace dsv4::cuda {
 
-/// Nothing; what lower/Fuse.cpp does; what docs/cuda-fusion.md plans behind
-/// that.
-enum class Fusion { None, Done, Planned };
+/// Nothing; what lower/Fuse.cpp does with rows alone, its default; with tails
+/// too; what docs/cuda-fusion.md plans behind that.
+enum class Fusion { None, Rows, Done, Planned };
 
 struct LaunchCount {
   int64_t launches = 0;

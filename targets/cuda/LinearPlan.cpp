@@ -127,8 +127,8 @@ llvm::Expected<PhaseBalance> balanceOf(llvm::ArrayRef<PhaseMatrix> Matrices,
 
 llvm::Expected<int64_t> chooseSplit(llvm::ArrayRef<PhaseMatrix> Matrices,
                                     unsigned Sms, unsigned StripsPerItem,
-                                    int64_t MaxSplit) {
-  std::vector<double> Efficiencies;
+                                    int64_t MaxSplit, int64_t WantedItems) {
+  std::vector<PhaseBalance> Balances;
   for (int64_t Split = 1; Split <= std::max<int64_t>(MaxSplit, 1); ++Split) {
     std::vector<PhaseMatrix> Cut(Matrices.begin(), Matrices.end());
     for (PhaseMatrix &M : Cut)
@@ -141,12 +141,17 @@ llvm::Expected<int64_t> chooseSplit(llvm::ArrayRef<PhaseMatrix> Matrices,
     llvm::Expected<PhaseBalance> Balance = balanceOf(Cut, Sms, StripsPerItem);
     if (!Balance)
       return Balance.takeError();
-    Efficiencies.push_back(Balance->efficiency);
+    Balances.push_back(*Balance);
   }
-  double Best = *std::max_element(Efficiencies.begin(), Efficiencies.end());
-  auto First =
-      llvm::find_if(Efficiencies, [&](double E) { return E >= Best - 0.03; });
-  return First - Efficiencies.begin() + 1;
+  int64_t Enough = std::min(WantedItems, Balances.back().items);
+  double Best = 0;
+  for (const PhaseBalance &B : Balances)
+    if (B.items >= Enough)
+      Best = std::max(Best, B.efficiency);
+  auto First = llvm::find_if(Balances, [&](const PhaseBalance &B) {
+    return B.items >= Enough && B.efficiency >= Best - 0.03;
+  });
+  return First - Balances.begin() + 1;
 }
 
 } // namespace dsv4::cuda

@@ -49,10 +49,12 @@ llvm::Expected<PhaseBalance> balanceOf(llvm::ArrayRef<PhaseMatrix> Matrices,
 
 /// The smallest number of parts, the same for all matrices and at most
 /// `MaxSplit`, whose efficiency is within 3 % of the best one's: every part is
-/// partial sums to write and to read again, and a ring to fill.
+/// partial sums to write and to read again, and a ring to fill. Splits with
+/// fewer items than `WantedItems` count only where none has so many: blocks
+/// that share an SM hide what one of them waits for, if both have work.
 llvm::Expected<int64_t> chooseSplit(llvm::ArrayRef<PhaseMatrix> Matrices,
                                     unsigned Sms, unsigned StripsPerItem,
-                                    int64_t MaxSplit);
+                                    int64_t MaxSplit, int64_t WantedItems = 0);
 
 } // namespace dsv4::cuda
 

@@ -265,7 +265,8 @@ void Planner::addStates(Operation *phase, PhasePrediction &to) {
 }
 
 /// Split of K and times. Tiles of 64 rows over the multiprocessors; the split
-/// that leaves the fewest idle, with 512 of K at least.
+/// that leaves the fewest idle, with 512 of K at least and, if that costs
+/// nothing, two tiles a multiprocessor (chooseSplit).
 void Planner::finish(PhasePrediction &to) {
   to.operations = fp8Operations + bf16Operations;
   if (to.tiles > 0) {
@@ -276,7 +277,8 @@ void Planner::finish(PhasePrediction &to) {
         break;
       int64_t parts = tiles * split;
       double balance = double(parts) / double(kern::ceilDiv(parts, sms) * sms);
-      if (balance > to.balance) {
+      bool isShort = to.tiles < sms * 2 * 9 / 10 && balance > to.balance - 0.03;
+      if (balance > to.balance || isShort) {
         to.balance = balance;
         to.split = split;
         to.tiles = parts;
@@ -354,6 +356,7 @@ llvm::Expected<PhasePlan> planPhases(kern::ProgramOp program, const Gpu &gpu,
   // Prefill takes the fusions of few tokens no more than Fuse does; what it
   // gains from them is nothing beside its work.
   plan.unfused = countLaunches(program, Fusion::None, step.tokens, isCut);
+  plan.rows = countLaunches(program, Fusion::Rows, step.tokens, isCut);
   plan.fused = countLaunches(program, Fusion::Done, step.tokens, isCut);
   plan.planned = countLaunches(program, Fusion::Planned, step.tokens, isCut);
   return plan;

@@ -88,8 +88,9 @@ struct PhasePlan {
   std::vector<PhasePrediction> phases;
   /// Longest chain of phases that need each other's results.
   int64_t levels = 0;
-  /// Launches and their dependencies: unfused, as fused, as planned.
-  LaunchCount unfused, fused, planned;
+  /// Launches and their dependencies: unfused, rows fused (the default), tails
+  /// too, as planned.
+  LaunchCount unfused, rows, fused, planned;
 
   double workSeconds() const;
   /// What is waited for: every launch where they are a chain, as graphs are

@@ -51,7 +51,7 @@ struct Sum {
 struct Totals {
   llvm::MapVector<llvm::StringRef, Sum> kinds;
   int64_t phases = 0, weights = 0, stored = 0, edges = 0, plannedEdges = 0;
-  LaunchCount unfused, fused, planned;
+  LaunchCount unfused, rows, fused, planned;
   double work = 0, low = 0, high = 0, floor = 0;
 
   explicit Totals(llvm::ArrayRef<PhasePlan> plans) {
@@ -64,6 +64,7 @@ struct Totals {
                           ? plan.planned.levels
                           : plan.planned.launches;
       add(unfused, plan.unfused);
+      add(rows, plan.rows);
       add(fused, plan.fused);
       add(planned, plan.planned);
       work += plan.workSeconds();
@@ -135,13 +136,16 @@ void printPlans(llvm::ArrayRef<PhasePlan> plans, llvm::raw_ostream &out) {
                       double(totals.stored) / 1e6, totals.work * 1e6)
       << llvm::format(
              "launches (grid-wide dependencies): %lld (%lld) unfused, "
-             "%lld (%lld) fused, %lld (%lld) planned\n",
+             "%lld (%lld) by default, %lld (%lld) with tails, %lld (%lld) "
+             "planned\n",
              (long long)totals.unfused.launches,
-             (long long)totals.unfused.levels, (long long)totals.fused.launches,
+             (long long)totals.unfused.levels, (long long)totals.rows.launches,
+             (long long)totals.rows.levels, (long long)totals.fused.launches,
              (long long)totals.fused.levels, (long long)totals.planned.launches,
              (long long)totals.planned.levels)
-      << llvm::format("waited for: %lld, assumed %.1f to %.1f us each\n",
-                      (long long)totals.edges, edge.low * 1e6, edge.high * 1e6)
+      << llvm::format(
+             "waited for with tails: %lld, assumed %.1f to %.1f us each\n",
+             (long long)totals.edges, edge.low * 1e6, edge.high * 1e6)
       << llvm::format("total: predicted %.1f to %.1f us\n", totals.low * 1e6,
                       totals.high * 1e6)
       << llvm::format(
@@ -193,6 +197,7 @@ llvm::json::Value PhasePlan::toJson() const {
       {"phase_levels", levels},
       {"launches_waited_for", edges()},
       {"unfused", countJson(unfused)},
+      {"rows_fused", countJson(rows)},
       {"fused", countJson(fused)},
       {"planned", countJson(planned)},
       {"weight_bytes", weightBytes()},

@@ -285,10 +285,12 @@ int64_t Fuser::run() {
   for (GraphSpec &graph : program.graphs) {
     before += int64_t(graph.nodes.size());
     fuseEncodings(graph);
-    if (graph.tokens <= options.fewTokens && isChain(graph))
+    bool hasTails =
+        options.tails && graph.tokens <= options.fewTokens && isChain(graph);
+    if (hasTails)
       tails.productTails(graph);
     fuseNeighbours(graph);
-    if (graph.tokens <= options.fewTokens && isChain(graph))
+    if (hasTails)
       tails.rowTails(graph);
     after += int64_t(graph.nodes.size());
   }

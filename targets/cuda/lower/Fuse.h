@@ -24,6 +24,8 @@ struct FuseOptions {
   /// Graphs of at most so many tokens also get the fusions that read or compute
   /// something again for every token.
   int64_t fewTokens = 8;
+  /// Products go on with what they complete (FuseTails.h).
+  bool tails = true;
   /// Graphs of at most so many tokens get tails that take token after token.
   int64_t serialTokens = 1;
   /// Shared memory of the target; tails take none that costs a block on a

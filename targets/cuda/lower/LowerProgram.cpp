@@ -116,6 +116,7 @@ llvm::Expected<CudaProgram> lowerProgram(kern::ProgramOp program,
     auto lowered = lowerGraphs(program, target, options, placement);
     if (lowered && options.fuse) {
       FuseOptions fuse;
+      fuse.tails = options.tails;
       fuse.sharedPerBlock = target.sharedPerBlock;
       fuse.sharedPerSm = target.sharedPerSm;
       fuse.reservedShared = target.reservedShared;

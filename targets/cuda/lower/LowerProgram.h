@@ -30,6 +30,9 @@ struct LowerOptions {
   bool overlap = true;
   /// Neighbouring launches become one (Fuse.h); without, the oracle of that.
   bool fuse = false;
+  /// Fused products go on with what they complete (FuseTails.h): fewer
+  /// launches, but slower on an H200 (docs/cuda-hardware.md).
+  bool tails = false;
   /// Free memory of the GPU, and how much of it is the driver's; weights beyond
   /// stay on the host (Placement.h). 0: all of them are on the GPU.
   int64_t deviceMemory = 0, driverBytes = 0;

@@ -309,6 +309,9 @@ TEST(FuseTest, Flash) {
   ASSERT_TRUE(bool(Plain)) << llvm::toString(Plain.takeError());
   LowerOptions Options;
   Options.fuse = true;
+  auto Rows = lowerProgram(Program, **Target, Options);
+  ASSERT_TRUE(bool(Rows)) << llvm::toString(Rows.takeError());
+  Options.tails = true;
   auto Fused = lowerProgram(Program, **Target, Options);
   ASSERT_TRUE(bool(Fused)) << llvm::toString(Fused.takeError());
   ASSERT_EQ(Plain->graphs.size(), Fused->graphs.size());
@@ -326,6 +329,8 @@ TEST(FuseTest, Flash) {
   ASSERT_TRUE(bool(Predicted));
   EXPECT_EQ(Predicted->unfused.launches + 2,
             int64_t(Plain->graphs[0].nodes.size()));
+  EXPECT_EQ(Predicted->rows.launches + 2,
+            int64_t(Rows->graphs[0].nodes.size()));
   EXPECT_EQ(Predicted->fused.launches + 2,
             int64_t(Fused->graphs[0].nodes.size()));
   EXPECT_LE(Predicted->fused.launches, 472);
@@ -346,7 +351,7 @@ TEST(FuseTest, Flash) {
     bool IsOne = Graph.tokens == 1,
          IsFew = Graph.tokens <= FuseOptions().fewTokens;
     EXPECT_EQ(Kinds["encode"], 0);
-    EXPECT_EQ(Kinds["linear+quantize+encode"], IsFew ? 43 : 0);
+    EXPECT_EQ(Kinds["linear+reduce+quantize+encode"], IsFew ? 43 : 0);
     EXPECT_EQ(Kinds["quantize+encode"], IsFew ? 0 : 43);
     EXPECT_EQ(Kinds["expert_linear+swiglu+encode"], IsFew ? 43 : 0);
     EXPECT_EQ(Kinds["swiglu+encode"], IsFew ? 0 : 86);

@@ -182,10 +182,10 @@ TEST(PhasePlanTest, ReportsSayThatTheyPredict) {
   EXPECT_EQ(Text.find("PREDICTION for b200"), 0u);
   EXPECT_NE(Text.find("not run on hardware"), std::string::npos);
   EXPECT_NE(Text.find("launches (grid-wide dependencies): 5 (4) unfused, "
-                      "3 (2) fused, 3 (2) planned"),
+                      "4 (3) by default, 3 (2) with tails, 3 (2) planned"),
             std::string::npos)
       << Text;
-  EXPECT_NE(Text.find("waited for: 2, assumed 0.3 to 0.6 us each"),
+  EXPECT_NE(Text.find("waited for with tails: 2, assumed 0.3 to 0.6 us each"),
             std::string::npos)
       << Text;
   auto Json = Plan.toJson();

@@ -94,9 +94,9 @@ struct EncodeParams {
 /// Items: rows x k / 128, one for each warp.
 DSV4_DEVICE void encodeActivations(const EncodeParams &p) {
   gridDepLaunch();
-  gridDepWait();
   u32 warps = blockDimX() / 32, blocks = p.k / TileK;
-  i64 items = i64(p.rows[0]) * p.rowsPer * blocks;
+  i64 items = i64(p.rows[0]) * p.rowsPer * blocks; // of the step: need not wait
+  gridDepWait();
   for (i64 item = i64(blockIdX()) * warps + warpId(); item < items;
        item += i64(gridDimX()) * warps)
     encodeBlock(p.x.as<const u32>().vec<2>(item * (TileK / 2) + 2 * laneId()),

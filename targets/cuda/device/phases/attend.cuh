@@ -46,16 +46,18 @@ template <class C> class Attend {
   static_assert(C::MaxSplits <= 32, "a lane per split");
 
 public:
+  /// Reads the step alone, address after address, and need not wait.
   DSV4_DEVICE explicit Attend(const AttendParams &p)
-      : p(p), shared(dynamicShared()) {}
+      : p(p), shared(dynamicShared()),
+        items(tokensOfTurn(p) * Plan::HeadGroups * Plan::Slices) {
+    if (blockIdX() < items)
+      take(blockIdX());
+  }
 
   DSV4_DEVICE void run() {
-    i64 items = tokensOfTurn(p) * Plan::HeadGroups * Plan::Slices;
     for (i64 item = blockIdX(); item < items; item += gridDimX()) {
-      slice = int(item % Plan::Slices);
-      firstHead = int(item / Plan::Slices % Plan::HeadGroups) * Plan::Heads;
-      token = item / (Plan::Slices * Plan::HeadGroups);
-      rows = AttendRows<C>::of(p, p.firstToken + token);
+      if (item != blockIdX())
+        take(item);
       findLargest();
       syncThreads();
       addRows();
@@ -66,6 +68,12 @@ public:
   }
 
 private:
+  DSV4_DEVICE void take(i64 item) {
+    slice = int(item % Plan::Slices);
+    firstHead = int(item / Plan::Slices % Plan::HeadGroups) * Plan::Heads;
+    token = item / (Plan::Slices * Plan::HeadGroups);
+    rows = AttendRows<C>::of(p, p.firstToken + token);
+  }
   /// Heads beyond the last one stand for it; nobody reads what they get.
   DSV4_DEVICE int headOf(int h) const {
     return firstHead + h < C::Heads ? firstHead + h : C::Heads - 1;
@@ -222,6 +230,7 @@ private:
 
   const AttendParams &p;
   Shared<u8> shared;
+  i64 items;
   int slice = 0, firstHead = 0;
   i64 token = 0; // from firstToken on
   AttendRows<C> rows;
@@ -229,9 +238,10 @@ private:
 
 /// Items: numTokens x groups of 16 heads x slices of 64 dims.
 template <class C> DSV4_DEVICE void attend(const AttendParams &p) {
+  Attend<C> body(p);
   gridDepWait();
   gridDepLaunch();
-  Attend<C>(p).run();
+  body.run();
 }
 
 } // namespace dsv4::cuda

@@ -42,22 +42,30 @@ template <class C> class AttendScores {
   static_assert(C::HeadTile % 16 == 0 && C::Width % 64 == 0, "whole products");
 
 public:
+  /// Reads the step alone, address after address, and need not wait.
   DSV4_DEVICE explicit AttendScores(const AttendParams &p)
-      : p(p), shared(dynamicShared()) {}
+      : p(p), shared(dynamicShared()),
+        items(tokensOfTurn(p) * Plan::HeadGroups * C::MaxSplits) {
+    if (blockIdX() < items)
+      take(blockIdX());
+  }
 
   DSV4_DEVICE void run() {
-    i64 items = tokensOfTurn(p) * Plan::HeadGroups * C::MaxSplits;
     for (i64 item = blockIdX(); item < items; item += gridDimX()) {
-      split = int(item % C::MaxSplits);
-      firstHead = int(item / C::MaxSplits % Plan::HeadGroups) * C::HeadTile;
-      token = item / (C::MaxSplits * Plan::HeadGroups);
-      rows = AttendRows<C>::of(p, p.firstToken + token);
+      if (item != blockIdX())
+        take(item);
       if (split < rows.splits())
         oneSplit();
     }
   }
 
 private:
+  DSV4_DEVICE void take(i64 item) {
+    split = int(item % C::MaxSplits);
+    firstHead = int(item / C::MaxSplits % Plan::HeadGroups) * C::HeadTile;
+    token = item / (C::MaxSplits * Plan::HeadGroups);
+    rows = AttendRows<C>::of(p, p.firstToken + token);
+  }
   DSV4_DEVICE void oneSplit() {
     loadQuery();
     for (int h = int(threadIdX()); h < C::HeadTile; h += Plan::Threads)
@@ -175,6 +183,7 @@ private:
 
   const AttendParams &p;
   Shared<u8> shared;
+  i64 items;
   int split = 0, firstHead = 0;
   i64 token = 0; // from firstToken on
   AttendRows<C> rows;
@@ -183,9 +192,10 @@ private:
 /// Items: numTokens x head groups x MaxSplits; splits beyond a token's rows end
 /// at once.
 template <class C> DSV4_DEVICE void attendScores(const AttendParams &p) {
+  AttendScores<C> body(p);
   gridDepWait();
   gridDepLaunch();
-  AttendScores<C>(p).run();
+  body.run();
 }
 
 } // namespace dsv4::cuda

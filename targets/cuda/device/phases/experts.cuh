@@ -124,8 +124,8 @@ DSV4_DEVICE void route(const RouteParams &p, const View &view = {}) {
       if (i * 32 + lane < C::Experts)
         bias[i] = p.bias[i * 32 + lane];
   }
-  view.begin();
   i64 tokens = ld(&p.step->tokens), warps = view.threads() / 32;
+  view.begin();
   for (i64 token = view.block() * warps + view.thread() / 32; token < tokens;
        token += view.blocks() * warps) {
     i32 id = 0;
@@ -163,8 +163,8 @@ DSV4_DEVICE void swiglu(const SwigluParams &p, const Sink &sink = {},
                         const View &view = {}) {
   constexpr u32 Vectors = C::Inner / RowVector;
   static_assert(C::Inner % QuantBlock == 0, "expected whole blocks");
-  view.begin();
   i64 rows = ld(&p.step->tokens) * C::PerToken;
+  view.begin();
   auto body = [&](i64 v, bool exists) {
     U32x4 gates = {}, ups = {};
     float weight = 1;
@@ -205,9 +205,10 @@ struct CombineParams {
 template <class C> DSV4_DEVICE void combine(const CombineParams &p) {
   constexpr u32 Vectors = C::Hidden / RowVector;
   static_assert(C::Hidden % RowVector == 0, "expected whole vectors");
+  i64 tokens = ld(&p.step->tokens);
   gridDepWait();
   gridDepLaunch();
-  forGridVectors(ld(&p.step->tokens) * Vectors, [&](i64 v, bool exists) {
+  forGridVectors(tokens * Vectors, [&](i64 v, bool exists) {
     if (!exists)
       return;
     i64 token = v / Vectors, column = v % Vectors;

@@ -144,9 +144,9 @@ DSV4_DEVICE void hcMixOf(const HcMixParams &p, const Out &outWord,
     }
   };
   loadWeights(blockIdX() % Plan::Chunks);
+  i64 items = ld(&p.step->tokens) * Plan::Chunks;
   gridDepWait();
   gridDepLaunch();
-  i64 items = ld(&p.step->tokens) * Plan::Chunks;
   for (i64 item = blockIdX(); item < items; item += gridDimX()) {
     u32 chunk = u32(item % Plan::Chunks);
     i64 token = item / Plan::Chunks;
@@ -238,9 +238,7 @@ DSV4_DEVICE void hcSums(Global<const float> partials, i64 token,
     return;
   auto from = partials + token * Chunks * mixStride(Plan::Rows) + thread;
   float sum = 0;
-#ifndef DSV4_CPU_EMU
-#pragma unroll 8
-#endif
+  DSV4_UNROLL_BY(32) // loads of all chunks of Flash are on their way together
   for (u32 chunk = 0; chunk < Chunks; ++chunk)
     sum += from[chunk * mixStride(Plan::Rows)];
   sums[thread] = sum;
@@ -253,17 +251,28 @@ DSV4_DEVICE float hcScale(Shared<const float> sums, u32 rows) {
   return 1.0f / num::sqrt(mean + C::NormEps);
 }
 
+/// What the dots of the streams become pre by, read before they are there.
+template <class C> struct HcGates {
+  float scale, base[C::Streams];
+  DSV4_DEVICE HcGates(Global<const float> scales, Global<const float> bases)
+      : scale(scales[0]) {
+    DSV4_UNROLL
+    for (u32 j = 0; j < C::Streams; ++j)
+      base[j] = bases[j];
+  }
+};
+
 /// The sublayer's input of this thread's columns, bf16(sum_j pre_j X_j).
 template <class C>
 DSV4_DEVICE void hcReduce(const U32x4 (&streams)[C::Streams],
-                          Shared<const float> sums, float r, float scale,
-                          Global<const float> base, float (&v)[RowVector]) {
+                          Shared<const float> sums, float r,
+                          const HcGates<C> &gates, float (&v)[RowVector]) {
   DSV4_UNROLL
   for (u32 i = 0; i < RowVector; ++i)
     v[i] = 0;
   DSV4_UNROLL
   for (u32 j = 0; j < C::Streams; ++j) {
-    float logit = sums[j] * r * scale + base[j];
+    float logit = sums[j] * r * gates.scale + gates.base[j];
     float pre = num::sigmoid(logit) + C::HcEps, x[RowVector];
     unpackRow(streams[j], x);
     DSV4_UNROLL
@@ -286,33 +295,47 @@ DSV4_DEVICE float sumOfLanes(float value, u32 first, u32 step) {
 }
 
 /// post, and comb by Sinkhorn (R6), by one warp; a lane is an element of comb.
-template <class C>
-DSV4_DEVICE void hcCoefficients(const HcPreParams &p, i64 token,
-                                Shared<const float> sums, float r) {
-  constexpr u32 S = C::Streams;
+/// Weights are read when it is made, before what they are added to is there.
+template <class C> class HcCoefficients {
+  static constexpr u32 S = C::Streams;
   static_assert(S * S <= 32, "a lane holds an element");
-  u32 lane = laneId();
-  if (lane < S)
-    p.post[token * S + lane] =
-        2 * num::sigmoid(sums[S + lane] * r * p.scale[1] + p.base[S + lane]);
-  u32 at = lane % (S * S), row = at / S * S, column = at % S;
-  float m = sums[2 * S + at] * r * p.scale[2] + p.base[2 * S + at];
-  float largest = shfl(m, row);
-  DSV4_UNROLL
-  for (u32 q = 1; q < S; ++q) {
-    float other = shfl(m, row + q);
-    largest = other > largest ? other : largest;
-  }
-  m = num::exp(m - largest);
-  m = m / sumOfLanes<S>(m, row, 1) + C::HcEps;
-  m = m / (sumOfLanes<S>(m, column, S) + C::HcEps);
-  for (u32 i = 1; i < C::Iterations; ++i) {
-    m = m / (sumOfLanes<S>(m, row, 1) + C::HcEps);
+
+public:
+  DSV4_DEVICE explicit HcCoefficients(const HcPreParams &p)
+      : postScale(p.scale[1]), combScale(p.scale[2]),
+        postBase(p.base[S + lane() % S]), combBase(p.base[2 * S + at()]) {}
+
+  DSV4_DEVICE void run(const HcPreParams &p, i64 token,
+                       Shared<const float> sums, float r) const {
+    if (lane() < S)
+      p.post[token * S + lane()] =
+          2 * num::sigmoid(sums[S + lane()] * r * postScale + postBase);
+    u32 row = at() / S * S, column = at() % S;
+    float m = sums[2 * S + at()] * r * combScale + combBase;
+    float largest = shfl(m, row);
+    DSV4_UNROLL
+    for (u32 q = 1; q < S; ++q) {
+      float other = shfl(m, row + q);
+      largest = other > largest ? other : largest;
+    }
+    m = num::exp(m - largest);
+    m = m / sumOfLanes<S>(m, row, 1) + C::HcEps;
     m = m / (sumOfLanes<S>(m, column, S) + C::HcEps);
+    DSV4_NO_UNROLL
+    for (u32 i = 1; i < C::Iterations; ++i) {
+      m = m / (sumOfLanes<S>(m, row, 1) + C::HcEps);
+      m = m / (sumOfLanes<S>(m, column, S) + C::HcEps);
+    }
+    if (lane() < S * S)
+      p.comb[token * S * S + lane()] = m;
   }
-  if (lane < S * S)
-    p.comb[token * S * S + lane] = m;
-}
+
+private:
+  DSV4_DEVICE static u32 lane() { return laneId(); }
+  DSV4_DEVICE static u32 at() { return laneId() % (S * S); }
+
+  float postScale, combScale, postBase, combBase;
+};
 
 /// This thread's vector of all streams of a token.
 template <class C>
@@ -339,9 +362,10 @@ DSV4_DEVICE void hcPre(const HcPreParams &p, const Sink &sink = {},
   U32x4 weight = {};
   if (exists)
     weight = loadRow(p.norm, thread);
-  float scale = p.scale[0];
-  view.begin();
+  HcGates<C> gates(p.scale, p.base);
   i64 tokens = ld(&p.step->tokens);
+  HcCoefficients<C> coefficients(p);
+  view.begin();
   for (i64 token = view.block(); token < tokens; token += view.blocks()) {
     U32x4 streams[C::Streams] = {};
     hcLoadStreams<C>(p.streamsIn, token, streams);
@@ -349,10 +373,10 @@ DSV4_DEVICE void hcPre(const HcPreParams &p, const Sink &sink = {},
     view.sync();
     float r = hcScale<C>(sums, Plan::Rows);
     if (thread >= Plan::RowThreads) {
-      hcCoefficients<C>(p, token, sums, r);
+      coefficients.run(p, token, sums, r);
     } else {
       float v[RowVector];
-      hcReduce<C>(streams, sums, r, scale, p.base, v);
+      hcReduce<C>(streams, sums, r, gates, v);
       blockRmsNorm<C::Hidden, Plan::RowThreads>(v, weight, C::NormEps, room);
       if (exists)
         storeRow(p.x, token * Vectors + thread, packRow(v));
@@ -391,10 +415,10 @@ template <class C> DSV4_DEVICE void hcHead(const HcHeadParams &p) {
   U32x4 weight = {};
   if (exists)
     weight = loadRow(p.norm, thread);
-  float scale = p.scale[0];
+  HcGates<C> gates(p.scale, p.base);
+  i64 outputs = ld(&p.step->outputs);
   gridDepWait();
   gridDepLaunch();
-  i64 outputs = ld(&p.step->outputs);
   for (i64 output = blockIdX(); output < outputs; output += gridDimX()) {
     i64 token = ld(ld(&p.step->output_row) + output);
     U32x4 streams[C::Streams] = {};
@@ -402,7 +426,7 @@ template <class C> DSV4_DEVICE void hcHead(const HcHeadParams &p) {
     hcSums<C, Plan>(p.partials, token, sums);
     syncThreads();
     float r = hcScale<C>(sums, Plan::Rows), v[RowVector];
-    hcReduce<C>(streams, sums, r, scale, p.base, v);
+    hcReduce<C>(streams, sums, r, gates, v);
     blockRmsNorm<C::Hidden, Plan::RowThreads>(v, weight, C::NormEps, room);
     if (exists)
       storeRow(p.x, output * Vectors + thread, packRow(v));

@@ -47,16 +47,51 @@ template <class C> DSV4_DEVICE void expertLinear(const ExpertLinearParams &p) {
   matrixPhase<C, ExpertItems<C>>(p);
 }
 
-/// One element of y: parts ascending.
-DSV4_DEVICE void sumElement(const MatrixJob &job, i64 i, i64 count) {
-  float sum = job.partials[i];
-  DSV4_UNROLL_BY(8) // loads of many parts are on their way together
-  for (u32 part = 1; part < job.split; ++part)
-    sum = fmaF32(job.partials[part * count + i], 1.0f, sum);
-  if (job.floatOut)
-    job.y.template as<float>()[i] = sum;
+template <u32 N>
+DSV4_DEVICE Vec<float, N> loadFloats(Global<const float> from, i64 at) {
+  if constexpr (N == 1)
+    return {{float(from[at])}};
   else
-    job.y.template as<u16>()[i] = u16(bf16Of(sum));
+    return from.template vec<N>(at);
+}
+
+/// N neighbouring elements of y, parts ascending: loads of four parts are on
+/// their way together, because the sum is all that a block still waits for.
+template <u32 N>
+DSV4_DEVICE void sumElements(const MatrixJob &job, i64 i, i64 count) {
+  constexpr u32 Batch = 4;
+  Vec<float, N> sum = loadFloats<N>(job.partials, i);
+  DSV4_NO_UNROLL
+  for (u32 first = 1; first < job.split; first += Batch) {
+    u32 last = job.split - 1 - first; // parts that there are not are the last
+    Vec<float, N> parts[Batch];
+    DSV4_UNROLL
+    for (u32 b = 0; b < Batch; ++b)
+      parts[b] = loadFloats<N>(job.partials,
+                               i64(first + (b < last ? b : last)) * count + i);
+    DSV4_UNROLL
+    for (u32 b = 0; b < Batch; ++b) {
+      DSV4_UNROLL
+      for (int n = 0; n < int(N); ++n) {
+        float more = fmaF32(parts[b][n], 1.0f, sum[n]);
+        sum[n] = b <= last ? more : sum[n];
+      }
+    }
+  }
+  if constexpr (N == 1) {
+    if (job.floatOut)
+      job.y.template as<float>()[i] = sum[0];
+    else
+      job.y.template as<u16>()[i] = u16(bf16Of(sum[0]));
+  } else if (job.floatOut) {
+    job.y.template as<float>().template setVec<N>(i, sum);
+  } else {
+    Vec<u32, N / 2> words;
+    DSV4_UNROLL
+    for (int n = 0; n < int(N / 2); ++n)
+      words[n] = bf16Of(sum[2 * n]) | bf16Of(sum[2 * n + 1]) << 16;
+    job.y.template as<u32>().template setVec<N / 2>(i / 2, words);
+  }
 }
 
 /// Sums the parts that a phase with C::partials has left, ascending, into y.
@@ -65,8 +100,8 @@ DSV4_DEVICE void sumElement(const MatrixJob &job, i64 i, i64 count) {
 template <class Params>
 DSV4_DEVICE void reducePartials(const Params &p, u32 rowsPer) {
   gridDepLaunch();
+  i64 targets = i64(p.rows[0]) * rowsPer; // of the step: need not wait
   gridDepWait();
-  i64 targets = i64(p.rows[0]) * rowsPer;
   i64 i = i64(blockIdX()) * blockDimX() + threadIdX(); // over all jobs
   for (u32 number = 0; number < p.numJobs; ++number) {
     const MatrixJob &job = p.jobs[number];
@@ -74,7 +109,7 @@ DSV4_DEVICE void reducePartials(const Params &p, u32 rowsPer) {
       continue;
     i64 count = targets * job.rows;
     for (; i < count; i += i64(gridDimX()) * blockDimX())
-      sumElement(job, i, count);
+      sumElements<1>(job, i, count);
     i -= count;
   }
 }

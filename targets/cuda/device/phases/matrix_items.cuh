@@ -53,6 +53,9 @@ struct MatrixItem {
 };
 
 DSV4_LAYOUT u32 ceilDiv(u32 a, u32 b) { return (a + b - 1) / b; }
+/// a / b. Items of decode mostly have b = 1, and a division is 25 instructions
+/// that each wait for the one before.
+DSV4_LAYOUT u32 quotient(u32 a, u32 b) { return b == 1 ? a : a / b; }
 
 /// First block of part `part` of `split`.
 DSV4_LAYOUT u32 splitAt(u32 blocks, u32 split, u32 part) {
@@ -65,15 +68,15 @@ DSV4_DEVICE u32 stripsOf(const MatrixJob &job) {
 
 /// Runs of strips that an item takes, none of them over two groups of x.
 template <class C> DSV4_DEVICE u32 runsOf(const MatrixJob &job) {
-  return job.xGroups * ceilDiv(stripsOf(job) / job.xGroups, C::groups);
+  return job.xGroups * ceilDiv(quotient(stripsOf(job), job.xGroups), C::groups);
 }
 
 template <class C>
 DSV4_DEVICE void setRun(MatrixItem &item, const MatrixJob &job, u32 run) {
-  u32 perGroup = stripsOf(job) / job.xGroups;
+  u32 perGroup = quotient(stripsOf(job), job.xGroups);
   u32 runs = ceilDiv(perGroup, C::groups);
-  item.xGroup = run / runs;
-  u32 at = run % runs * C::groups, left = perGroup - at;
+  item.xGroup = job.xGroups == 1 ? 0 : run / runs;
+  u32 at = (run - item.xGroup * runs) * C::groups, left = perGroup - at;
   item.strip = item.xGroup * perGroup + at;
   item.strips = left < C::groups ? left : C::groups;
 }
@@ -82,6 +85,16 @@ template <class C>
 DSV4_DEVICE void setSplits(MatrixItem &item, const MatrixJob &job, u32 part) {
   item.splitBegin = C::partials ? part : 0;
   item.splitEnd = C::partials ? part + 1 : job.split;
+}
+
+/// Item `at` of a job: runs, then parts, then tiles of columns innermost.
+template <class C>
+DSV4_DEVICE void setTile(MatrixItem &item, const MatrixJob &job, u32 at,
+                         u32 parts, u32 tiles) {
+  u32 outer = quotient(at, tiles), run = quotient(outer, parts);
+  item.row = (at - outer * tiles) * C::columns;
+  setSplits<C>(item, job, outer - run * parts);
+  setRun<C>(item, job, run);
 }
 
 struct LinearParams {
@@ -116,11 +129,9 @@ public:
         item.job = number;
         item.place = 0;
         item.w = job.w;
-        item.row = at % tiles * C::columns;
+        setTile<C>(item, job, at, parts, tiles);
         item.columns =
             rows - item.row < C::columns ? rows - item.row : C::columns;
-        setSplits<C>(item, job, at / tiles % parts);
-        setRun<C>(item, job, at / tiles / parts);
         at += gridDimX();
         return true;
       }
@@ -173,7 +184,8 @@ struct ExpertLinearParams {
 };
 
 /// Items of kern.expert_linear: active experts, jobs, runs of strips, parts of
-/// K, columns.
+/// K, columns. Roles walk them by whole warps, whose lanes look at 32 active
+/// experts together: a block waits once for lists, not for expert after expert.
 template <class C> class ExpertItems {
 public:
   static constexpr bool weightsWait = true; // which weights, dispatch decides
@@ -186,13 +198,15 @@ public:
   }
 
   DSV4_DEVICE bool next(MatrixItem &item) {
+    Lists lists(*this);
     for (; number < active; ++number) {
-      auto starts = p.lists + (1 + i64(p.experts) + number);
-      u32 begin = u32(i32(starts[0])), rows = u32(i32(starts[1])) - begin;
+      if (number == lists.first + 32)
+        lists = Lists(*this);
+      u32 begin = shfl(lists.begin, number - lists.first);
+      u32 rows = shfl(lists.end, number - lists.first) - begin;
       u32 tiles = ceilDiv(rows, C::columns);
       if (inExpert(item, tiles)) {
-        u32 expert = u32(i32(p.lists[1 + i64(number)]));
-        item.w = weightsOf(item.job, expert);
+        item.w = weightsOf(item.job, shfl(lists.expert, number - lists.first));
         item.place = begin + item.row;
         item.columns =
             rows - item.row < C::columns ? rows - item.row : C::columns;
@@ -215,6 +229,21 @@ public:
   }
 
 private:
+  /// An active expert for each lane, from `number` on, and its rows. What lies
+  /// behind the active ones is read and not used.
+  struct Lists {
+    u32 first, expert = 0, begin = 0, end = 0;
+    DSV4_DEVICE explicit Lists(const ExpertItems &items) : first(items.number) {
+      u32 mine = first + laneId();
+      auto lists = items.p.lists + 1;
+      if (mine >= items.p.experts)
+        return;
+      expert = u32(i32(lists[i64(mine)]));
+      begin = u32(i32(lists[i64(items.p.experts) + mine]));
+      end = u32(i32(lists[i64(items.p.experts) + mine + 1]));
+    }
+  };
+
   DSV4_DEVICE Global<const u8> weightsOf(u32 job, u32 expert) const {
     if (!p.cold[job].raw())
       return p.jobs[job].w + i64(expert) * p.stride[job];
@@ -228,11 +257,8 @@ private:
       u32 parts = C::partials ? p.jobs[job].split : 1;
       u32 count = runsOf<C>(p.jobs[job]) * parts * tiles;
       if (skipped + count > at) {
-        u32 in = at - skipped;
         item.job = job;
-        item.row = in % tiles * C::columns;
-        setSplits<C>(item, p.jobs[job], in / tiles % parts);
-        setRun<C>(item, p.jobs[job], in / tiles / parts);
+        setTile<C>(item, p.jobs[job], at - skipped, parts, tiles);
         at += gridDimX();
         skipped -= before(job, tiles);
         return true;

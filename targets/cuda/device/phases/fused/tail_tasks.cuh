@@ -3,7 +3,7 @@
 //
 // What tails of products do: bodies of phases as one block, or one warp, of
 // their grid. A task names its parameters, how its rows are taken, and of how
-// many threads a block of it is. Not run on hardware.
+// many threads a block of it is.
 
 #ifndef DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_TAIL_TASKS_CUH
 #define DSV4_TARGETS_CUDA_DEVICE_PHASES_FUSED_TAIL_TASKS_CUH

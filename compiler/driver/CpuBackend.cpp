@@ -35,6 +35,10 @@ public:
     Expected<TuningProfile> Read = readProfile(O.profile);
     if (!Read)
       return Read.takeError();
+    if (StringRef(Read->target).starts_with("cuda:"))
+      return llvm::createStringError(
+          "--profile: expected a profile of a CPU, found one of " +
+          Read->target + ": " + O.profile);
     Profile = Read->tuning;
     return Error::success();
   }

@@ -9,6 +9,7 @@
 #include "compiler/driver/CudaDumps.h"
 #include "compiler/driver/Progress.h"
 #include "compiler/link/CudaProgramEmitter.h"
+#include "targets/common/TuningProfile.h"
 #include "targets/cuda/DeviceSources.h"
 #include "targets/cuda/lower/LowerProgram.h"
 #include "targets/cuda/toolchain/CubinGates.h"
@@ -34,16 +35,14 @@ public:
   }
 
   Error configure(const CompileOptions &O) override {
-    if (!O.profile.empty())
-      return llvm::createStringError(
-          "--profile chooses tiles of CPU kernels; " + targetName +
-          " has none of them");
     if (!O.dotOrder.empty())
       return llvm::createStringError(
           "--dot-order is of CPU kernels; a GPU's tensor cores have their own");
     for (StringRef Config : O.configs)
       if (Error E = setConfig(Config))
         return E;
+    if (Error E = setProfile(O.profile))
+      return E;
     Lower.multiprocessors = O.multiprocessors;
     Lower.fuse = O.fuseLaunches;
     return setMemory(O);
@@ -51,7 +50,9 @@ public:
 
   std::vector<ConfigLine> configs() const override {
     auto Source = [&](StringRef Key, bool ByFlag = false) -> std::string {
-      return ByFlag || llvm::is_contained(Flags, Key) ? "flag" : "heuristic";
+      return ByFlag || llvm::is_contained(Flags, Key) ? "flag"
+             : llvm::is_contained(OfProfile, Key)     ? "profile"
+                                                      : "heuristic";
     };
     return {
         {"multiprocessors", std::to_string(Lower.multiprocessors),
@@ -76,6 +77,7 @@ public:
 
 private:
   Error setConfig(StringRef Config);
+  Error setProfile(const std::string &Path);
   Error setMemory(const CompileOptions &O);
   Expected<cuda::CompileResult> compile(const cuda::CudaProgram &Program,
                                         bool &WasCached) const;
@@ -86,6 +88,7 @@ private:
   cuda::NvrtcCompiler Compiler;
   cuda::LowerOptions Lower;
   std::vector<std::string> Flags; // keys that --config has set
+  std::vector<std::string> OfProfile;
 };
 
 Error CudaBackend::setConfig(StringRef Config) {
@@ -107,6 +110,29 @@ Error CudaBackend::setConfig(StringRef Config) {
         ": expected products=fp16 or fp8, decode_blocks=0 to 8, overlap=0 or 1 "
         "or tails=0 or 1, got '" +
         Config + "'");
+  return Error::success();
+}
+
+/// What --config has not set.
+Error CudaBackend::setProfile(const std::string &Path) {
+  if (Path.empty())
+    return Error::success();
+  Expected<TuningProfile> Read = readProfile(Path);
+  if (!Read)
+    return Read.takeError();
+  if (!StringRef(Read->target).starts_with("cuda:"))
+    return llvm::createStringError(
+        "--profile: expected a profile of a GPU, found one of '" +
+        Read->target + "': " + Path);
+  auto Take = [&](StringRef Key, auto &To, const auto &From) {
+    if (!From || llvm::is_contained(Flags, Key))
+      return;
+    To = *From;
+    OfProfile.push_back(Key.str());
+  };
+  Take("decode_blocks", Lower.decodeBlocks, Read->gpu.decodeBlocks);
+  Take("overlap", Lower.overlap, Read->gpu.overlap);
+  Take("tails", Lower.tails, Read->gpu.tails);
   return Error::success();
 }
 

@@ -130,6 +130,26 @@ static bool readDot(Reader &reader, const toml::node &node, Tuning &tuning) {
   return true;
 }
 
+static bool readGpu(Reader &reader, StringRef key, const toml::node &node,
+                    GpuTuning &gpu) {
+  if (key == "decode_blocks") {
+    int64_t blocks = 0;
+    reader.integer(node, blocks, "1 to 8",
+                   [](int64_t v) { return v >= 1 && v <= 8; });
+    gpu.decodeBlocks = blocks;
+    return true;
+  }
+  std::optional<bool> *choice = key == "overlap" ? &gpu.overlap
+                                : key == "tails" ? &gpu.tails
+                                                 : nullptr;
+  if (!choice)
+    return false;
+  *choice = node.value_exact<bool>();
+  if (!*choice)
+    reader.fail(node, "expected true or false");
+  return true;
+}
+
 static bool readTop(Reader &reader, StringRef key, const toml::node &node,
                     TuningProfile &profile) {
   std::string *text = llvm::StringSwitch<std::string *>(key)
@@ -144,6 +164,13 @@ static bool readTop(Reader &reader, StringRef key, const toml::node &node,
     reader.table(node, "[measured]", "read_gbs_one_thread, read_gbs or threads",
                  [&](StringRef inner, const toml::node &value) {
                    return readMachine(reader, inner, value, profile);
+                 });
+    return true;
+  }
+  if (key == "gpu") {
+    reader.table(node, "[gpu]", "decode_blocks, overlap or tails",
+                 [&](StringRef inner, const toml::node &value) {
+                   return readGpu(reader, inner, value, profile.gpu);
                  });
     return true;
   }
@@ -175,7 +202,7 @@ llvm::Expected<TuningProfile> parseProfile(StringRef text, StringRef name) {
   Reader reader(name);
   reader.table(parsed.table(), "the profile",
                "target, date, machine, command, dot, micro_rows, stream_tiles, "
-               "[measured] or [tiles.FORMAT]",
+               "[measured], [gpu] or [tiles.FORMAT]",
                [&](StringRef key, const toml::node &node) {
                  return readTop(reader, key, node, profile);
                });

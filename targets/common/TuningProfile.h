@@ -15,6 +15,7 @@
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace dsv4 {
@@ -40,6 +41,12 @@ struct Tuning {
   int64_t streamTiles = 0;
 };
 
+/// Choices of the lowering for a GPU; what is not set, the heuristic decides.
+struct GpuTuning {
+  std::optional<int64_t> decodeBlocks; // 1 to 8 on a multiprocessor
+  std::optional<bool> overlap, tails;
+};
+
 struct TuningProfile {
   std::string target;  // the target it was measured on, "cpu:znver5"
   std::string date;    // of the measurement
@@ -48,7 +55,8 @@ struct TuningProfile {
   double readGBs1 = 0; // memory read bandwidth of one thread, GB/s
   double readGBs = 0;  // of all threads
   int64_t threads = 0; // that the latter used
-  Tuning tuning;
+  Tuning tuning;       // of a CPU
+  GpuTuning gpu;       // of a target "cuda:..."
 };
 
 /// Reads a profile. Unknown keys, wrong types and values out of range are

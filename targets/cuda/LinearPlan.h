@@ -47,6 +47,10 @@ struct PhaseBalance {
 llvm::Expected<PhaseBalance> balanceOf(llvm::ArrayRef<PhaseMatrix> Matrices,
                                        unsigned Sms, unsigned StripsPerItem);
 
+/// Items that give two blocks of each SM work, nearly: 64 strips of wo_b get
+/// four parts on 132 of them.
+constexpr int64_t itemsForTwoBlocks(int64_t Sms) { return Sms * 2 * 9 / 10; }
+
 /// The smallest number of parts, the same for all matrices and at most
 /// `MaxSplit`, whose efficiency is within 3 % of the best one's: every part is
 /// partial sums to write and to read again, and a ring to fill. Splits with

@@ -6,6 +6,7 @@
 
 #include "targets/cuda/PhasePlan.h"
 
+#include "targets/cuda/LinearPlan.h"
 #include "targets/cuda/Packing.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -277,7 +278,8 @@ void Planner::finish(PhasePrediction &to) {
         break;
       int64_t parts = tiles * split;
       double balance = double(parts) / double(kern::ceilDiv(parts, sms) * sms);
-      bool isShort = to.tiles < sms * 2 * 9 / 10 && balance > to.balance - 0.03;
+      bool isShort =
+          to.tiles < itemsForTwoBlocks(sms) && balance > to.balance - 0.03;
       if (balance > to.balance || isShort) {
         to.balance = balance;
         to.split = split;

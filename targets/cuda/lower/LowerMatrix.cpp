@@ -229,10 +229,9 @@ bool MatrixPhase::plan() {
   std::vector<PhaseMatrix> matrices;
   for (const Product &p : products)
     matrices.push_back({*p.layout, copies, p.groups, 1});
-  // Two blocks of a multiprocessor, nearly: 64 strips of wo_b get four parts.
-  int64_t wanted = b.multiprocessors * 2 * 9 / 10;
   llvm::Expected<int64_t> chosen =
-      chooseSplit(matrices, unsigned(b.multiprocessors), 1, 16, wanted);
+      chooseSplit(matrices, unsigned(b.multiprocessors), 1, 16,
+                  itemsForTwoBlocks(b.multiprocessors));
   if (!chosen) {
     b.fail(llvm::toString(chosen.takeError()));
     return false;

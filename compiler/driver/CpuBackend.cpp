@@ -19,9 +19,10 @@ public:
   }
 
   Error configure(const CompileOptions &O) override {
-    if (O.deviceMemory || !O.expertUsage.empty())
+    if (O.deviceMemory || O.hostMemory >= 0 || !O.expertUsage.empty())
       return llvm::createStringError(
-          "--device-memory and --expert-usage place weights of a GPU; " +
+          "--device-memory, --host-memory and --expert-usage place weights of "
+          "a GPU; " +
           targetName + " has none");
     if (!O.dotOrder.empty())
       setDotOrder(Target, O.dotOrder == "split" ? num::DotOrder::Split

@@ -54,6 +54,7 @@ public:
              : llvm::is_contained(OfProfile, Key)     ? "profile"
                                                       : "heuristic";
     };
+    bool HasHostLimit = Lower.hostMemory != cuda::LowerOptions().hostMemory;
     return {
         {"multiprocessors", std::to_string(Lower.multiprocessors),
          Source("", Lower.multiprocessors != CompileOptions().multiprocessors)},
@@ -64,6 +65,9 @@ public:
         {"tails", std::to_string(Lower.tails), Source("tails")},
         {"device_memory", std::to_string(Lower.deviceMemory >> 20),
          Source("", Lower.deviceMemory != 0)},
+        {"host_memory",
+         HasHostLimit ? std::to_string(Lower.hostMemory >> 20) : "all",
+         Source("", HasHostLimit)},
         {"fuse_launches", std::to_string(Lower.fuse),
          Source("", Lower.fuse != CompileOptions().fuseLaunches)},
         {"nvrtc", Compiler.version(), Compiler.foundIn()}};
@@ -139,12 +143,17 @@ Error CudaBackend::setProfile(const std::string &Path) {
 Error CudaBackend::setMemory(const CompileOptions &O) {
   Lower.deviceMemory = O.deviceMemory << 20;
   Lower.driverBytes = DriverBytes;
+  if (O.hostMemory >= 0)
+    Lower.hostMemory = O.hostMemory << 20;
+  const char *Flag = !O.expertUsage.empty() ? "--expert-usage"
+                     : O.hostMemory >= 0    ? "--host-memory"
+                                            : nullptr;
+  if (Flag && !O.deviceMemory)
+    return llvm::createStringError(
+        std::string(Flag) +
+        ": expected --device-memory, which says how much room there is");
   if (O.expertUsage.empty())
     return Error::success();
-  if (!O.deviceMemory)
-    return llvm::createStringError(
-        "--expert-usage: expected --device-memory, which says how much room "
-        "there is");
   auto File = llvm::MemoryBuffer::getFile(O.expertUsage);
   if (!File)
     return llvm::createStringError(

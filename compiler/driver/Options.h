@@ -37,6 +37,7 @@ struct CompileOptions {
   int multiprocessors = 132;        // of the GPU that grids are made for
   bool fuseLaunches = true;         // neighbouring phases in one launch
   int64_t deviceMemory = 0;         // MiB free on the GPU; 0: enough
+  int64_t hostMemory = -1;          // MiB to pin weights in; -1: enough
   std::string expertUsage;          // file: tokens of each expert, or empty
   bool printConfigs = false;        // and stop
   bool tokenizer = true;

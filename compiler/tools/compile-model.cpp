@@ -55,6 +55,10 @@ void addCompileFlags(CLI::App &app, dsv4::CompileOptions &o) {
                  "MiB free on the GPU; the embedding and cold experts beyond "
                  "it stay in host memory, where the GPU reads them (slow)")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 30));
+  app.add_option("--host-memory", o.hostMemory,
+                 "for --device-memory: MiB that may be pinned for them; beyond "
+                 "it they stay in the file, which the GPU reads (slower still)")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 30));
   app.add_option("--expert-usage", o.expertUsage,
                  "for --device-memory: lines 'layers.3.ffn.experts.17 1234' of "
                  "tokens per expert; the least used leave the GPU first");

@@ -79,7 +79,7 @@ static llvm::Error measure(const TargetDesc &Machine, ThreadPool &Pool,
                            const TileCase &Case, llvm::StringRef Format) {
   Tuning Choice;
   Choice.dot = Dot;
-  Choice.microRows = std::clamp<int64_t>(MicroRows, 0, 8);
+  Choice.microRows = std::clamp<int64_t>(MicroRows, 0, 12);
   if (StreamTiles)
     if (llvm::Error E =
             setTuning(Choice, "stream_tiles=" + std::to_string(StreamTiles)))

@@ -43,6 +43,7 @@ public:
 private:
   void rankPatterns();
   double readOnce(int pattern, uint64_t bytesEach);
+  void chooseDots();
   double dotsOnce(uint32_t mask, double duration, double known);
 
   ThreadPool *pool = nullptr;

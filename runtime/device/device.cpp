@@ -83,7 +83,8 @@ Status Device::readInfo(int number) {
   auto read = [&](DeviceAttribute attribute, int &value) {
     return api->deviceGetAttribute(&value, attribute, device);
   };
-  int major = 0, minor = 0, integrated = 0, mapHost = 0, host = 0, readOnly = 0;
+  int major = 0, minor = 0, integrated = 0, mapHost = 0, host = 0, readOnly = 0,
+      pages = 0;
   const struct {
     DeviceAttribute attribute;
     int *value;
@@ -95,7 +96,8 @@ Status Device::readInfo(int number) {
                 {Integrated, &integrated},
                 {CanMapHostMemory, &mapHost},
                 {HostRegisterSupported, &host},
-                {ReadOnlyHostRegister, &readOnly}};
+                {ReadOnlyHostRegister, &readOnly},
+                {PageableMemoryAccess, &pages}};
   for (const auto &one : wanted)
     if (Result result = read(one.attribute, *one.value))
       return api->failure(result, "cannot read attribute %d of device %d",
@@ -104,6 +106,7 @@ Status Device::readInfo(int number) {
   found.isIntegrated = integrated;
   found.canMapHost = mapHost;
   found.canMapReadOnly = host && readOnly;
+  found.canReadPages = pages;
   size_t total = 0;
   DSV4_CUDA_TRY(*api, deviceTotalMem(&total, device),
                 "cannot read the memory size of device %d", number);

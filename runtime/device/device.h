@@ -22,7 +22,9 @@ struct DeviceInfo {
   int driverVersion = 0;
   bool isIntegrated = false;   // its memory is the host's
   bool canMapHost = false;     // pinned host memory in its address space
-  bool canMapReadOnly = false; // and memory that is mapped read-only
+  bool canMapReadOnly = false; // and, pinned, pages that are mapped read-only
+  bool canReadPages = false;   // any page of the process, and it need not be
+                               // in memory (HMM, ATS)
   uint64_t totalBytes = 0;     // of memory
   uint64_t availableBytes = 0; // with the context there
 };

@@ -15,7 +15,7 @@ static unsigned long long mib(uint64_t bytes) { return bytes >> 20; }
 Status DeviceMemory::reserve(const Driver &driver,
                              const dsv4_cuda_program &program,
                              const DevicePlan &plan, const void *weights,
-                             uint64_t bytes) {
+                             uint64_t bytes, bool canReadPages) {
   release();
   if (bytes < uint64_t(program.weight_bytes))
     return makeError(Code::Corrupt,
@@ -27,6 +27,7 @@ Status DeviceMemory::reserve(const Driver &driver,
   root = &program;
   sizes = &plan;
   source = static_cast<const char *>(weights);
+  readsPages = canReadPages;
   Status status = take();
   if (!status.isOk())
     release();
@@ -67,15 +68,24 @@ Status DeviceMemory::takeArenas() {
   return okStatus();
 }
 
-/// Registers the pages around a mapped part: the mapping has whole ones.
 Status DeviceMemory::mapWeights(int64_t part) {
   const dsv4_cuda_segment *segment = root->segments;
   while (segment->part != part)
     ++segment; // checkProgram() has seen one
+  const char *begin = source + segment->source;
+  if (!readsPages)
+    return pinWeights(part, begin, uint64_t(segment->bytes));
+  bases[part] = Address(uintptr_t(begin));
+  return okStatus();
+}
+
+/// Registers the pages around a mapped part: the mapping has whole ones.
+Status DeviceMemory::pinWeights(int64_t part, const char *from,
+                                uint64_t bytes) {
   uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE));
-  uintptr_t begin = uintptr_t(source + segment->source);
+  uintptr_t begin = uintptr_t(from);
   uintptr_t first = begin & ~(page - 1);
-  uintptr_t end = (begin + uintptr_t(segment->bytes) + page - 1) & ~(page - 1);
+  uintptr_t end = (begin + bytes + page - 1) & ~(page - 1);
   void *pages = reinterpret_cast<void *>(first);
   DSV4_CUDA_TRY(*api,
                 memHostRegister(pages, end - first,

@@ -28,11 +28,13 @@ public:
   ~DeviceMemory() { release(); }
 
   /// Takes everything, buffers to copy through included, and zeroes what is no
-  /// weights. `weights` are the packed
-  /// weights (`bytes` of them), mapped until release(). Both `program` and
-  /// `plan` stay with the caller. On an error nothing is held.
+  /// weights. `weights` are the packed weights (`bytes` of them), mapped until
+  /// release(); with `canReadPages` the GPU reads mapped parts as they are,
+  /// else their pages are pinned. Both `program` and `plan` stay with the
+  /// caller. On an error nothing is held.
   Status reserve(const Driver &driver, const dsv4_cuda_program &program,
-                 const DevicePlan &plan, const void *weights, uint64_t bytes);
+                 const DevicePlan &plan, const void *weights, uint64_t bytes,
+                 bool canReadPages);
 
   /// Copies weights to where they belong, chunk by chunk through two buffers:
   /// one is filled from the file while the other is on its way. Interrupted
@@ -81,6 +83,7 @@ private:
   Status take();
   Status takeArenas();
   Status mapWeights(int64_t part);
+  Status pinWeights(int64_t part, const char *begin, uint64_t bytes);
   Status zero();
   Status takeStaging();
   void releaseStaging();
@@ -92,6 +95,7 @@ private:
   const dsv4_cuda_program *root = nullptr;
   const DevicePlan *sizes = nullptr;
   const char *source = nullptr; // packed weights
+  bool readsPages = false;      // mapped parts need no pinning
   Stream queue = nullptr;
   Address arena = 0;
   void *pinned = nullptr;

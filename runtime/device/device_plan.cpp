@@ -97,21 +97,22 @@ Status checkFits(const dsv4_cuda_program &program, const DevicePlan &plan,
                      "device %d (%s) cannot read the host's memory, which the "
                      "program places parts in; compile for this GPU",
                      device.number, device.name);
-  if (plan.mappedBytes && !device.canMapReadOnly)
+  if (plan.mappedBytes && !device.canReadPages && !device.canMapReadOnly)
     return makeError(Code::Unsupported,
                      "device %d (%s) cannot read the mapped file of weights, "
-                     "which the program wants; compile with these weights in "
-                     "the host's memory",
+                     "which the program wants; compile without --host-memory, "
+                     "for weights in pinned memory",
                      device.number, device.name);
   uint64_t staging = numStaging * stagingBytes;
-  uint64_t host = plan.pinnedBytes + plan.mappedBytes + staging;
+  uint64_t mapped = device.canReadPages ? 0 : plan.mappedBytes; // pinned, too
+  uint64_t host = plan.pinnedBytes + mapped + staging;
   if (host > hostAvailable)
     return makeError(Code::OutOfMemory,
                      "too little memory on the host: needs %llu MiB pinned, "
                      "%llu MiB of mapped weights, %llu MiB to copy through; "
                      "%llu MiB are available; end other programs, or use a GPU "
                      "with more memory",
-                     mib(plan.pinnedBytes), mib(plan.mappedBytes), mib(staging),
+                     mib(plan.pinnedBytes), mib(mapped), mib(staging),
                      mib(hostAvailable));
   return okStatus();
 }

@@ -29,7 +29,7 @@ struct DevicePlan {
   int64_t blocks = 0, sequences = 0;
   uint64_t deviceBytes = 0; // one arena
   uint64_t pinnedBytes = 0; // one arena
-  uint64_t mappedBytes = 0; // of the weights' file, held in memory
+  uint64_t mappedBytes = 0; // of the weights' file, read where they are
   uint64_t deviceBytesOf[DSV4_CUDA_NUM_PART_KINDS] = {};
 };
 

@@ -62,6 +62,7 @@ enum DeviceAttribute : int32_t {
   CanMapHostMemory = 19,
   CapabilityMajor = 75,
   CapabilityMinor = 76,
+  PageableMemoryAccess = 88,
   MaxSharedPerBlockOptIn = 97,
   HostRegisterSupported = 99,
   ReadOnlyHostRegister = 113,

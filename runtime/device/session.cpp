@@ -48,8 +48,8 @@ Status Session::load(const SessionWeights &weights) {
   DSV4_RETURN_IF_ERROR(takeRoom());
   DSV4_RETURN_IF_ERROR(
       module.load(driver, *root, image, gpu.info(), functions));
-  DSV4_RETURN_IF_ERROR(
-      memory.reserve(driver, *root, plan, weights.data, weights.bytes));
+  DSV4_RETURN_IF_ERROR(memory.reserve(driver, *root, plan, weights.data,
+                                      weights.bytes, gpu.info().canReadPages));
   DSV4_RETURN_IF_ERROR(buildGraphs());
   return memory.upload(weights.upload);
 }

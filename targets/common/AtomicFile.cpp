@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,13 +51,30 @@ Expected<AtomicFile> AtomicFile::create(StringRef path) {
   if (sys::fs::exists(path) && !sys::fs::is_regular_file(path))
     return createStringError("cannot write '" + path +
                              "': expected a regular file or a new name");
-  SmallString<256> temp;
-  if (std::error_code error = sys::fs::createUniqueFile(
-          path + ".tmp-%%%%%%", file.fd, temp, sys::fs::OF_None, 0600))
+  if (std::error_code error = file.open())
     return file.fail("write", error.value());
-  file.tempPath = std::string(temp);
-  sys::RemoveFileOnSignal(temp);
   return std::move(file);
+}
+
+std::error_code AtomicFile::open() {
+  const int mostTries = 64;
+  for (int i = 0; i != mostTries; ++i) {
+    SmallString<256> temp;
+    sys::fs::createUniquePath(finalPath + ".tmp-%%%%%%", temp, false);
+    // Named to the signal handler before it exists: a signal during open(2) is
+    // handled right behind it.
+    sys::RemoveFileOnSignal(temp);
+    fd = ::open(temp.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+      tempPath = std::string(temp);
+      return {};
+    }
+    int error = errno;
+    sys::DontRemoveFileOnSignal(temp);
+    if (error != EEXIST && error != EINTR)
+      return {error, std::generic_category()};
+  }
+  return std::make_error_code(std::errc::file_exists);
 }
 
 Error AtomicFile::write(StringRef bytes) {

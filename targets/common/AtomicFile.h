@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <string>
+#include <system_error>
 
 namespace dsv4 {
 
@@ -48,6 +49,8 @@ public:
   llvm::StringRef path() const { return finalPath; }
 
 private:
+  /// A new temporary file, known to the signal handler before it is there.
+  std::error_code open();
   llvm::Error fail(llvm::StringRef doing, int error) const;
 
   std::string finalPath;

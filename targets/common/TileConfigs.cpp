@@ -16,9 +16,11 @@ Tuning heuristicTuning(const TargetDesc &target) {
   out.dot = target.order == num::DotOrder::Split ? DotForm::F32 : target.dot;
   // Chains of so many rows x two tiles hide the latency of the dot product and
   // stay in registers beside weights and inputs: 32 of 16 lanes with AVX-512,
-  // 16 of 8 or 4 lanes below. With BF16 dots the totals of six stay there too.
+  // 16 of 8 or 4 lanes below. With BF16 dots the totals of six stay there too,
+  // but Zen 5, which starts two dots a cycle, needs the chains of eight.
   bool isAmd = out.dot == DotForm::Bf16;
-  out.microRows = isAmd                              ? 6
+  bool isZen4 = isAmd && target.tune == "znver4";
+  out.microRows = isZen4                             ? 6
                   : target.level >= IsaLevel::Avx512 ? 8
                   : target.level == IsaLevel::Avx2   ? 2
                                                      : 1;
@@ -28,12 +30,18 @@ Tuning heuristicTuning(const TargetDesc &target) {
   // vectors have no registers for more than one.
   out.streamTiles = target.level < IsaLevel::Avx512 || isAmd ? 1 : 4;
   // About a page ahead over all streams (the hardware stops at page ends): with
-  // AVX-512 there are four. A single stream the hardware follows by itself.
-  int64_t ahead = isAmd                              ? -1
+  // AVX-512 there are four. A single stream the hardware follows by itself, at
+  // the rate of Zen 4; a core of Zen 5 reads half as much again.
+  int64_t ahead = isZen4                             ? -1
+                  : isAmd                            ? 8192
                   : target.level >= IsaLevel::Avx512 ? 2048
                   : target.level == IsaLevel::Avx2   ? 4096
                                                      : -1;
   std::fill(std::begin(out.prefetchBytes), std::end(out.prefetchBytes), ahead);
+  constexpr int bf16 = 2; // in the order of TuningProfile.h
+  // Lines of BF16 come as fast as the hardware's own prefetches.
+  if (isAmd)
+    out.prefetchBytes[bf16] = -1;
   return out;
 }
 

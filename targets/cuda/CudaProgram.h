@@ -29,7 +29,9 @@ enum ProgramPart : int32_t {
   HostStepPart = DSV4_CUDA_PART_HOST_STEP,
   HostLogitsPart = DSV4_CUDA_PART_HOST_LOGITS,
   NumProgramParts = DSV4_CUDA_NUM_PROGRAM_PARTS,
-  ColdWeightsPart = NumProgramParts, // pinned; where a GPU is too small
+  ColdWeightsPart = NumProgramParts, // pinned, where a GPU is too small; what
+                                     // is mapped has the numbers behind it, or
+                                     // from here on if nothing is pinned
 };
 
 /// An instantiation of a phase body: one kernel of every image.

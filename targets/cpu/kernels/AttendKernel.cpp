@@ -46,7 +46,7 @@ public:
     RowBytes = Window.getRowFormat().bytesPerRow();
     Groups = (Heads + Lanes - 1) / Lanes;
     Totals = stackBuffer(K, 64);
-    // Rows or heads at a time: a divisor of 16 for which registers are enough.
+    // Heads or rows at a time: a divisor of 16 for which registers are enough.
     Step = K.isa() >= IsaLevel::Avx512
                ? 8
                : int64_t(llvm::bit_floor(uint64_t(K.microRows())));
@@ -54,8 +54,11 @@ public:
     ValueRows = 2 * (Form == InputForm::Bf16 ? Bf16Pairs : F32Pairs);
     IsSplit = K.dotOrder() == num::DotOrder::Split;
     OnUnit = K.hasMatrixUnit();
+    // With dots that read their input from memory, a score's chain and its
+    // operands are all that a row needs of them.
+    RowStep = K.dotForm() == DotForm::Bf16 ? Lanes : Step;
     if (IsSplit) { // chains take twice the registers, and whole groups of rows
-      Step = std::max<int64_t>(Step / 2, 1);
+      Step = RowStep = std::max<int64_t>(Step / 2, 1);
       ValueRows = std::max(ValueRows, SplitRows);
     }
     AccPitch = N * 4 + (OnUnit ? LineBytes : 0);
@@ -148,25 +151,30 @@ private:
   /// Address of row I; beyond the last one, of the last.
   Val rowOrLast(Val I) { return rowAddress(min(I, NumRows - 1)); }
 
-  /// q . k of `Step` decoded rows with 16 heads (R1).
+  /// Bytes from a row decoded for its score to the next: a line more than it
+  /// has, since Zen 5 reads lines 1 KiB apart at two thirds of the rate.
+  int64_t rowPitch() const { return N * inputBytes(Form) + LineBytes; }
+
+  /// q . k of `RowStep` decoded rows with 16 heads (R1).
   Vals dotRows(Val Row) {
     return K.forRange(
-        K.c64(0), K.c64(N / GroupK), 1, Vals(Step, K.vf(0)),
+        K.c64(0), K.c64(N / GroupK), 1, Vals(RowStep, K.vf(0)),
         [&](Val Group, llvm::ArrayRef<Val> It) {
           int64_t Vectors = chainVectors(K);
-          Vals Chains(Step * Vectors, K.vf(0));
+          Vals Chains(RowStep * Vectors, K.vf(0));
           Val X = Row + Group * (GroupK * inputBytes(Form));
           for (int64_t P = 0; P < GroupK / 2; ++P) {
             Pair Q = loadPair(K, Query + Group * (GroupK / 2 * pairBytes(K)) +
                                      P * pairBytes(K));
-            for (int64_t I = 0; I < Step; ++I)
-              addPair(K, &Chains[I * Vectors],
-                      broadcastPair(K, X + (I * N + P * 2) * inputBytes(Form),
-                                    Form),
-                      Q);
+            for (int64_t I = 0; I < RowStep; ++I)
+              addPair(
+                  K, &Chains[I * Vectors],
+                  broadcastPair(
+                      K, X + (I * rowPitch() + P * 2 * inputBytes(Form)), Form),
+                  Q);
           }
           Vals Sums = chainSums(K, Chains);
-          for (int64_t I = 0; I < Step; ++I)
+          for (int64_t I = 0; I < RowStep; ++I)
             Sums[I] = It[I] + Sums[I];
           return Sums;
         });
@@ -174,7 +182,7 @@ private:
 
   /// The same on the matrix unit, up to 64 rows at once; scores not scaled yet.
   void dotOnUnit() {
-    int64_t Pitch = N * 2 + LineBytes;
+    int64_t Pitch = rowPitch();
     K.forRange(K.c64(0), NumRows, 4 * Lanes, [&](Val First) {
       Val Blocks = min((NumRows - First + (Lanes - 1)) / Lanes, K.c64(4));
       K.forRange(K.c64(0), Blocks * Lanes, 1, [&](Val I) {
@@ -202,18 +210,17 @@ private:
                         })[0];
     }
     auto Some = [&](Val First, llvm::ArrayRef<Val> Largest) {
-      for (int64_t I = 0; I < Step; ++I)
-        unpackKvRow(K, rowOrLast(First + I), Rows + I * (N * inputBytes(Form)),
-                    N, R, Form);
+      for (int64_t I = 0; I < RowStep; ++I)
+        unpackKvRow(K, rowOrLast(First + I), Rows + I * rowPitch(), N, R, Form);
       Vals Dots = dotRows(Rows), Out(Largest.begin(), Largest.end());
-      for (int64_t I = 0; I < Step; ++I) {
+      for (int64_t I = 0; I < RowStep; ++I) {
         Val S = Dots[I] * K.vf(Scale);
         K.store(S, Scores + (First + I) * 64);
         Out[0] = max(Out[0], S);
       }
       return Out;
     };
-    return K.forRange(K.c64(0), NumRows, Step, {Lowest}, Some)[0];
+    return K.forRange(K.c64(0), NumRows, RowStep, {Lowest}, Some)[0];
   }
 
   /// Scores become BF16 probabilities; Totals gets the denominators: rows in
@@ -374,7 +381,8 @@ private:
 
   KernelBuilder &K;
   kern::AttendOp Op;
-  int64_t Heads, N, R, Ring, RowBytes, Groups, Step;
+  int64_t Heads, N, R, Ring, RowBytes, Groups;
+  int64_t Step, RowStep;           // heads and rows at a time
   InputForm Form;                  // of decoded rows
   bool IsSplit, OnUnit;            // order of sums; AMX
   int64_t AccPitch;                // bytes of a head's accumulators

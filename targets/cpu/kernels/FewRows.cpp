@@ -37,6 +37,9 @@ public:
         Ahead(Layout.blockBytes()) {}
 
   void emit() {
+    if (Layout.format == TileFormat::Fp4) // the line of scales behind the codes
+      for (int64_t T = 0; T < Tiles; ++T)
+        K.prefetch(K.param(1) + K.param(5) * T + Ahead);
     K.forRange(K.c64(0), K.param(6), 1, [&](Val G) {
       Vals Chains = group(G);
       // Or LLVM would carry the totals over the groups in registers that the

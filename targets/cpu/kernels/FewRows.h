@@ -19,7 +19,7 @@ int64_t mostFewRows(KernelBuilder &K);
 
 /// Rows up to which two tiles are multiplied together: one alone has too few
 /// chains to hide the latency of the multiply-add.
-inline constexpr int64_t FewRowsOfTwoTiles = 6;
+inline constexpr int64_t FewRowsOfTwoTiles = 8;
 
 /// Emits the helpers that multiplyLines calls; before beginKernel.
 void needFewRows(KernelBuilder &K, TileLayout Layout, int64_t Tiles);

@@ -210,8 +210,9 @@ Vals affineRows(KernelBuilder &K, const Vals &M, Val Scale, Val Base,
 
 namespace {
 
-/// kern.hc_mix. Items are chunks: of four tokens the first, of the same the
-/// second, and so on, so that neighbouring items meet the same part of fn.
+/// kern.hc_mix. Items are chunks: of a block of tokens the first, of the same
+/// the second, and so on, so that neighbouring items meet the same part of fn,
+/// which stays in the second cache for the whole block.
 class HcMix {
 public:
   HcMix(KernelBuilder &K, kern::HcMixOp Op)
@@ -228,11 +229,9 @@ public:
       auto One = [&] { return several(1, It[0], Token, Part); };
       if (Most == 1)
         return One();
-      Val Whole = select(Token == First, Tokens, K.c64(0));
-      Whole = select(It[0] + Most <= K.end(), Whole, K.c64(0));
+      Val Left = min(First + Tokens - Token, K.end() - It[0]);
       return K.choose(
-          Whole == Most, [&] { return several(Most, It[0], Token, Part); },
-          One);
+          Left >= Most, [&] { return several(Most, It[0], Token, Part); }, One);
     };
     K.whileLoop(
         {K.begin()}, [&](llvm::ArrayRef<Val> It) { return It[0] < K.end(); },
@@ -240,13 +239,16 @@ public:
   }
 
 private:
-  static constexpr int64_t BlockTokens = 4;
+  static constexpr int64_t BlockTokens = 64;
 
   /// The same part of `Count` tokens; returns the next item.
   Vals several(int64_t Count, Val Item, Val Token, Val Part) {
     Vals X;
     for (int64_t N = 0; N < Count; ++N)
       X.push_back(Widened + N * (S.C * Chunk * 4));
+    if (Count > 1)
+      for (int64_t N = 0; N < Count; ++N)
+        fetch(Token + (Count + N), Part);
     for (int64_t N = 0; N < Count; ++N)
       widenChunk(K, S, closed(Token + N, Part), X[N]);
     Vals Dots =
@@ -259,6 +261,20 @@ private:
       K.store(squaresOfChunk(K, S, X[N]), Dst + S.M * 4);
     }
     return {Item + Count};
+  }
+
+  /// Brings a token's part closer. Its four lines of each stream are too few,
+  /// and too far from the next ones, for the hardware to follow.
+  void fetch(Val Token, Val Part) {
+    auto Lines = [&](Val From) {
+      for (int64_t Line = 0; Line < Chunk * 2; Line += LineBytes)
+        K.prefetch(From + Line);
+    };
+    for (int64_t J = 0; J < S.C; ++J)
+      Lines(K.operand(0) +
+            ((Token * S.C + J) * (S.D * 2) + Part * (Chunk * 2)));
+    if (Close)
+      Lines(K.operand(1) + (Token * (S.D * 2) + Part * (Chunk * 2)));
   }
 
   /// Address of a part of the streams, behind the sublayer where one ends.

@@ -13,20 +13,29 @@ namespace dsv4::cpu {
 
 static constexpr int64_t WeightBytes = PanelTiles * BlockK * 64;
 static constexpr int64_t ScaleBytes = PanelTiles * BlockK / GroupK * 64;
-static constexpr int64_t InputBytes = PanelRows * BlockK * 4;
-static constexpr int64_t TotalBytes = PanelRows * PanelRunTiles * 64;
+static constexpr int64_t MostRows = 256; // of panelRows()
 
-int64_t panelBytes() {
-  return WeightBytes + ScaleBytes + InputBytes + TotalBytes + PanelRows * 8;
+/// Of so many rows: 4 bytes for each k of a block.
+static int64_t inputPanelBytes(int64_t Rows) { return Rows * BlockK * 4; }
+static int64_t totalBytes(int64_t Rows) { return Rows * PanelRunTiles * 64; }
+
+int64_t panelRows(KernelBuilder &K) {
+  return K.dotForm() == DotForm::Bf16 ? MostRows : 128;
 }
 
-Panel placePanel(Val Scratch) {
+int64_t panelBytes() {
+  return WeightBytes + ScaleBytes + inputPanelBytes(MostRows) +
+         totalBytes(MostRows) + MostRows * 8;
+}
+
+Panel placePanel(KernelBuilder &K, Val Scratch) {
+  int64_t Rows = panelRows(K);
   Panel P;
   P.weights = Scratch;
   P.scales = P.weights + WeightBytes;
   P.inputs = P.scales + ScaleBytes;
-  P.totals = P.inputs + InputBytes;
-  P.ahead.rows = P.totals + TotalBytes;
+  P.totals = P.inputs + inputPanelBytes(Rows);
+  P.ahead.rows = P.totals + totalBytes(Rows);
   return P;
 }
 
@@ -40,14 +49,14 @@ static std::string decoderName(TileLayout Layout, int64_t Tiles) {
          (Layout.lineAlign() == LineBytes ? "" : "_unaligned");
 }
 
-/// decode(lines, weights, groups): the lines of one tile's block into its
-/// column of the panel.
+/// decode(lines, weights, groups, next): the lines of one tile's block into its
+/// column of the panel, while those at `next` bytes from here come closer.
 static void emitDecoder(KernelBuilder &K, TileLayout Layout, int64_t Tiles) {
   TileFormat Format = Layout.format;
   std::string Name = decoderName(Layout, Tiles);
   if (K.hasFunction(Name))
     return;
-  K.beginHelper(Name, {K.ptr(), K.ptr(), K.i64()});
+  K.beginHelper(Name, {K.ptr(), K.ptr(), K.i64(), K.i64()});
   Val Lines = K.param(0), Weights = K.param(1);
   int64_t Step = Tiles * pairBytes(K), PerLine = pairsPerLine(Format);
   // The next block of this tile is wanted after this one of all others.
@@ -56,6 +65,7 @@ static void emitDecoder(KernelBuilder &K, TileLayout Layout, int64_t Tiles) {
     for (int64_t L = 0; L < GroupK / 2 / PerLine; ++L) {
       Val Line = Lines + G * lineBytes(Format, GroupK) + L * LineBytes;
       K.prefetch(Line + Ahead);
+      K.prefetch(Line + K.param(3));
       auto Pairs = loadPairs(K, Format, Line, Layout.lineAlign());
       for (int64_t I = 0; I < PerLine; ++I)
         storePair(K, Pairs[I],
@@ -70,9 +80,11 @@ void decodePanel(KernelBuilder &K, TileLayout Layout, int64_t Tiles, Val First,
   int64_t TileSize = tileBytes(Layout.format, Layout.inner);
   K.forRange(K.c64(0), K.c64(Tiles), 1, [&](Val T) {
     Val Tile = First + T * TileSize;
+    if (Layout.format == TileFormat::Fp4) // the line of scales
+      K.prefetch(Layout.scale(Tile, I, Size, K.c64(0)) + Layout.blockBytes());
     K.call(decoderName(Layout, Tiles),
            {Layout.lines(Tile, I), P.weights + T * pairBytes(K),
-            K.c64(Size / GroupK)});
+            K.c64(Size / GroupK), K.c64(Tiles * TileSize)});
     for (int64_t G = 0; G < Size / GroupK; ++G)
       K.store(
           loadScale(K, Layout.format, Layout.scale(Tile, I, Size, K.c64(G))),

@@ -33,8 +33,9 @@ struct Panel {
 };
 
 /// Rows that one decoding of a block serves: their inputs and totals stay in
-/// the second cache.
-inline constexpr int64_t PanelRows = 128;
+/// the second cache. 256 with BF16 dots, whose cores have 1 MiB of it and need
+/// half the room for inputs; else 128.
+int64_t panelRows(KernelBuilder &K);
 /// Tiles decoded together; one that is left over goes alone.
 inline constexpr int64_t PanelTiles = 2;
 /// Tiles whose totals are kept: each gathering of inputs serves them all.
@@ -44,7 +45,7 @@ inline constexpr int64_t PanelRunTiles = 16;
 int64_t panelBytes();
 
 /// The pieces in `panelBytes()` of scratch.
-Panel placePanel(Val Scratch);
+Panel placePanel(KernelBuilder &K, Val Scratch);
 
 /// Emits the helpers that the calls below need; before beginKernel.
 void needPanelHelpers(KernelBuilder &K, TileLayout Layout, int64_t Tiles);

@@ -145,7 +145,7 @@ static void emitBlock(KernelBuilder &K, const TileShape &Shape, int64_t Size) {
       Name, {K.ptr(), K.i64(), K.ptr(), K.i64(), K.i64(), K.ptr(), K.i64()});
   TileLayout Layout{Shape.format, Shape.inner};
   Val I = K.param(1), Tiles = K.param(3), Rows = K.param(4);
-  Panel P = placePanel(K.param(2));
+  Panel P = placePanel(K, K.param(2));
   P.inputs = K.param(5);
   Val Stride = Rows * 64;
   // Of the lines ahead, those that fall to the tiles before number T.
@@ -193,7 +193,7 @@ static void emitBlock(KernelBuilder &K, const TileShape &Shape, int64_t Size) {
 
 namespace {
 /// At most PanelRunTiles tiles from number `From` of the run on with at most
-/// PanelRows rows from `Begin` on.
+/// panelRows() rows from `Begin` on.
 class PanelRun {
   static constexpr int64_t RowsAhead = 5;
 
@@ -203,8 +203,8 @@ public:
       : K(K), Shape(Shape), Run(Run), Layout{Shape.format, Shape.inner},
         From(From), Begin(Begin),
         Tiles(min(Run.count - From, K.c64(PanelRunTiles))),
-        Rows(min(Run.hi - Begin, K.c64(PanelRows))),
-        P(placePanel(K.scratch())) {}
+        Rows(min(Run.hi - Begin, K.c64(panelRows(K)))),
+        P(placePanel(K, K.scratch())) {}
 
   void emit() {
     K.forRange(K.c64(0), Rows * Tiles, 1,
@@ -227,7 +227,7 @@ private:
   int64_t gathered() const { return 4 / inputBytes(wantedInput(K)); }
 
   Val inputsOf(int64_t Block) {
-    return P.inputs + Block * (PanelRows * inputRow());
+    return P.inputs + Block * (panelRows(K) * inputRow());
   }
 
   /// `Count` blocks of `Size` k from number I on: inputs gathered once for all
@@ -282,7 +282,7 @@ private:
 static void runPanels(KernelBuilder &K, const TileShape &Shape,
                       const TileRun &Run) {
   K.forRange(K.c64(0), Run.count, PanelRunTiles, [&](Val From) {
-    K.forRange(Run.lo, Run.hi, PanelRows,
+    K.forRange(Run.lo, Run.hi, panelRows(K),
                [&](Val Begin) { PanelRun(K, Shape, Run, From, Begin).emit(); });
   });
 }

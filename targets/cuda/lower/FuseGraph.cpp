@@ -117,7 +117,7 @@ bool conflicts(const NodeSpec &a, const NodeSpec &b) {
     return true;
   for (const OperandSpec &x : a.operands)
     for (const OperandSpec &y : b.operands)
-      if (x.part != WeightsPart && x.part != ColdWeightsPart &&
+      if (x.part != WeightsPart && x.part < ColdWeightsPart &&
           x.part != StepPart && sameAddress(&x, &y) &&
           (mayWrite(a, x) || mayWrite(b, y)))
         return true;

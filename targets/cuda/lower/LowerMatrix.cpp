@@ -359,6 +359,7 @@ static void setCold(ProgramBuilder &b, Launch<ExpertLinearParams> &l,
     if (cold && *cold != stack.cold)
       return b.fail("expected the same experts of both weights on the host");
     cold = &stack.cold;
+    l.params.coldInPlace = stack.isMapped();
   }
   ColdExperts &to = l.params.coldExperts;
   for (unsigned e : cold->set_bits()) {

@@ -90,7 +90,7 @@ static llvm::Error placeWeights(kern::ProgramOp program,
   int64_t beside = bytesBesideWeights(program, lowered);
   int64_t left = options.deviceMemory - options.driverBytes - beside;
   left -= left % DSV4_CUDA_PART_ALIGN; // what a part takes
-  llvm::Error error = placement.fit(left, options.usage);
+  llvm::Error error = placement.fit({left, options.hostMemory}, options.usage);
   if (!error)
     return error;
   return llvm::createStringError(
@@ -128,7 +128,7 @@ llvm::Expected<CudaProgram> lowerProgram(kern::ProgramOp program,
   if (lowered && options.deviceMemory) {
     if (llvm::Error error = placeWeights(program, *lowered, options, placement))
       return std::move(error);
-    if (placement.hostBytes())
+    if (!placement.isWhole())
       lowered = lower(); // again, with other addresses
   }
   return lowered;

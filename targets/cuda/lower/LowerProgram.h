@@ -34,8 +34,10 @@ struct LowerOptions {
   /// launches, but slower on an H200 (docs/cuda-hardware.md).
   bool tails = false;
   /// Free memory of the GPU, and how much of it is the driver's; weights beyond
-  /// stay on the host (Placement.h). 0: all of them are on the GPU.
+  /// stay on the host (Placement.h), pinned up to `hostMemory` bytes, else in
+  /// their file. 0: all of them are on the GPU.
   int64_t deviceMemory = 0, driverBytes = 0;
+  int64_t hostMemory = std::numeric_limits<int64_t>::max();
   ExpertUsage usage{};
 };
 

@@ -136,22 +136,75 @@ Placement::experts(const ExpertUsage &usage) const {
   return all;
 }
 
+static int64_t coldMatrices(const Placement::Weight &w) {
+  return w.isCold ? w.matrices : int64_t(w.cold.count());
+}
+
+/// Cold, and not left in the file.
+int64_t Placement::coldBytes() const {
+  int64_t bytes = 0;
+  for (const Weight &w : weights)
+    if (!w.isMapped())
+      bytes += aligned(coldMatrices(w) * w.stride);
+  return bytes;
+}
+
+/// Stacks of one layer stay together, since its kernels take one rule for them.
+void Placement::leaveInFile(int64_t pinned) {
+  constexpr int tables = 0, stacks = 1;
+  for (Weight &w : weights)
+    if (w.isCold && coldBytes() > pinned)
+      w.mappedPart = tables;
+  StringRef layer;
+  for (Weight &w : llvm::reverse(weights)) {
+    StringRef name = nameOf(w.op).split("{e}").first;
+    if (w.cold.none() || (name != layer && coldBytes() <= pinned))
+      continue;
+    layer = name;
+    w.mappedPart = stacks;
+  }
+  setMapped();
+}
+
+/// One range for tables and one from the first stack to the last: what else is
+/// in between is mapped and not read.
+void Placement::setMapped() {
+  static const char *const names[] = {"mapped tables", "mapped experts"};
+  for (int kind : {0, 1}) {
+    int64_t begin = packedBytes, end = 0;
+    for (Weight &w : weights) {
+      if (w.mappedPart != kind)
+        continue;
+      w.mappedPart = int(mappedParts.size());
+      begin = std::min(begin, w.source);
+      end = std::max(end, w.source + w.matrices * w.stride);
+    }
+    if (begin < end)
+      mappedParts.push_back({names[kind], begin, end - begin});
+  }
+}
+
 /// What stays on either side moves together, in the order of the packed bytes.
 void Placement::setOffsets() {
   onDevice = onHost = 0;
   for (Weight &w : weights) {
-    int64_t cold = w.isCold ? w.matrices : int64_t(w.cold.count());
+    int64_t cold = coldMatrices(w);
     w.offset = onDevice;
-    w.coldOffset = onHost;
     onDevice += aligned((w.matrices - cold) * w.stride);
+    if (w.isMapped()) {
+      w.coldOffset = w.source - mappedParts[size_t(w.mappedPart)].source;
+      continue;
+    }
+    w.coldOffset = onHost;
     onHost += aligned(cold * w.stride);
   }
 }
 
-Error Placement::fit(int64_t bytes, const ExpertUsage &usage) {
+Error Placement::fit(const Room &room, const ExpertUsage &usage) {
   auto order = experts(usage);
   if (!order)
     return order.takeError();
+  int64_t bytes = room.device;
   if (packedBytes <= bytes)
     return Error::success();
   moveTables(bytes);
@@ -171,6 +224,7 @@ Error Placement::fit(int64_t bytes, const ExpertUsage &usage) {
         "%lld MiB",
         (long long)((left + (1 << 20) - 1) >> 20),
         (long long)std::max<int64_t>(0, bytes >> 20));
+  leaveInFile(room.pinned);
   setOffsets();
   return Error::success();
 }
@@ -198,28 +252,34 @@ public:
 
 } // namespace
 
-std::vector<dsv4_cuda_segment> Placement::segments(int32_t part,
-                                                   int32_t coldPart) const {
+std::vector<dsv4_cuda_segment> Placement::segments(const Parts &parts) const {
   Segments out;
-  if (onHost == 0) {
-    out.add(0, packedBytes, part, 0);
+  if (isWhole()) {
+    out.add(0, packedBytes, parts.device, 0);
     return out.all;
   }
   for (const Weight &w : weights) {
     int64_t bytes = w.matrices * w.stride;
+    if (w.isCold) {
+      if (!w.isMapped())
+        out.add(w.source, aligned(bytes), parts.pinned, w.coldOffset);
+      continue;
+    }
     if (w.cold.none()) { // with the zeros behind it
-      out.add(w.source, aligned(bytes), w.isCold ? coldPart : part,
-              w.isCold ? w.coldOffset : w.offset);
+      out.add(w.source, aligned(bytes), parts.device, w.offset);
       continue;
     }
     int64_t to[] = {w.offset, w.coldOffset};
     for (int64_t e = 0; e < w.matrices; ++e) {
       bool isCold = w.cold.test(unsigned(e));
-      out.add(w.source + e * w.stride, w.stride, isCold ? coldPart : part,
-              to[isCold]);
+      if (!isCold || !w.isMapped())
+        out.add(w.source + e * w.stride, w.stride,
+                isCold ? parts.pinned : parts.device, to[isCold]);
       to[isCold] += w.stride;
     }
   }
+  for (auto [i, range] : llvm::enumerate(mappedParts))
+    out.add(range.source, range.bytes, parts.firstMapped + int32_t(i), 0);
   return out.all;
 }
 

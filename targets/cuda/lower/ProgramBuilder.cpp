@@ -64,8 +64,7 @@ Place ProgramBuilder::placeOf(Value value) {
   } else if (auto weight = dyn_cast_or_null<kern::WeightOp>(op)) {
     const Placement::Weight &at = placement.of(weight);
     if (weight.getOffset())
-      return at.isCold ? Place{ColdWeightsPart, {at.coldOffset, 0}}
-                       : Place{WeightsPart, {at.offset, 0}};
+      return at.isCold ? coldPlaceOf(at) : Place{WeightsPart, {at.offset, 0}};
     fail("weight " + weight.getTensor() + " has no offset");
   } else {
     fail("an operand is neither buffer, state nor weight");
@@ -266,9 +265,20 @@ void ProgramBuilder::addParts() {
   add("step of the host", DSV4_CUDA_STEP, DSV4_CUDA_PINNED, {stepBytes(), 0});
   add("logits", DSV4_CUDA_STEP, DSV4_CUDA_PINNED,
       {logits.getRowBytes().fixed * int64_t(program.getMaxOutputs()), 0});
-  if (placement.hostBytes())
+  if (placement.pinnedBytes())
     add("cold weights", DSV4_CUDA_WEIGHTS, DSV4_CUDA_PINNED,
-        {placement.hostBytes(), 0});
+        {placement.pinnedBytes(), 0});
+  for (const Placement::Mapped &range : placement.mapped())
+    add(range.name, DSV4_CUDA_WEIGHTS, DSV4_CUDA_MAPPED, {range.bytes, 0});
+}
+
+int32_t ProgramBuilder::firstMappedPart() const {
+  return placement.pinnedBytes() ? ColdWeightsPart + 1 : ColdWeightsPart;
+}
+
+int32_t ProgramBuilder::coldPartOf(const Placement::Weight &weight) const {
+  return weight.isMapped() ? firstMappedPart() + weight.mappedPart
+                           : ColdWeightsPart;
 }
 
 llvm::Expected<CudaProgram> ProgramBuilder::finish() {
@@ -276,7 +286,8 @@ llvm::Expected<CudaProgram> ProgramBuilder::finish() {
     return llvm::createStringError(problem);
   result.weightBytes = int64_t(*program.getWeightBytes());
   addParts();
-  result.segments = placement.segments(WeightsPart, ColdWeightsPart);
+  result.segments =
+      placement.segments({WeightsPart, ColdWeightsPart, firstMappedPart()});
   return std::move(result);
 }
 

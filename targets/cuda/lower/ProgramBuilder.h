@@ -98,7 +98,7 @@ public:
   Place placeOf(mlir::Value value);
   /// Of a stack's experts that are on the host.
   Place coldPlaceOf(const Placement::Weight &stack) {
-    return {ColdWeightsPart, {stack.coldOffset, 0}};
+    return {coldPartOf(stack), {stack.coldOffset, 0}};
   }
   Place stepPlace(int64_t byte = 0) { return {StepPart, {byte, 0}}; }
   /// &step->tokens or &step->outputs.
@@ -147,6 +147,9 @@ private:
                  const std::vector<OperandSpec> &operands, int64_t grid);
   void addNode(NodeSpec node);
   void addParts();
+  int32_t firstMappedPart() const;
+  /// Where cold matrices of a weight lie.
+  int32_t coldPartOf(const Placement::Weight &weight) const;
   int64_t stepBytes();
 
   CudaProgram result;

@@ -4,8 +4,9 @@
 
 A golden checkpoint for GPUs that lack up to one and up to two MiB, under emulation: the logits are
 those of the program that is all on the GPU, bit for bit, and the parts that `info`
-names are as small as was asked. The last one is compiled once more, with a usage
-that sends other experts to the host. Prints a line for each."""
+names are as small as was asked. The last one is compiled once more with a usage
+that sends other experts to the host, and once with no pinned memory, where the GPU
+reads the registered pages of the file. Prints a line for each."""
 import json
 import os
 import subprocess
@@ -19,17 +20,20 @@ SEQUENCES = 4  # of emulated.compile_model
 
 
 def plan(exe):
-    """Bytes on the GPU for all sequences, and of cold weights."""
+    """Bytes on the GPU for all sequences, and of cold weights: pinned, mapped."""
     text = subprocess.run([exe, "info", "--json"], check=True,
                           capture_output=True, text=True).stdout
     cuda = json.loads(text)["cuda"]
     parts = {part["name"]: part for part in cuda["parts"]}
     state = (parts["state"]["bytes"] + 255) // 256 * 256
-    cold = parts.get("cold weights")
-    if cold and cold["tier"] != "pinned":
-        sys.exit(f"cold weights in tier {cold['tier']}")
+    cold = {"pinned": 0, "mapped": 0}
+    for name, part in parts.items():
+        if part["kind"] == "weights" and part["tier"] != "device":
+            if (part["tier"] == "mapped") != name.startswith("mapped "):
+                sys.exit(f"{name} in tier {part['tier']}")
+            cold[part["tier"]] += part["bytes"]
     return (cuda["plan"]["device_bytes"] + (SEQUENCES - 1) * state,
-            cold["bytes"] if cold else 0)
+            cold["pinned"], cold["mapped"])
 
 
 def main():
@@ -52,21 +56,23 @@ def main():
                 f.write(f"layers.{layer}.ffn.experts.{expert} {9 + expert}\n")
     bad = before = 0
     room = (plan(program.exe)[0] - 1 >> 20) + DRIVER
-    cases = [(1, []), (2, []), (2, ["--expert-usage", usage])]
+    in_file = ["--host-memory", "0"]
+    cases = [(1, []), (2, []), (2, ["--expert-usage", usage]), (2, in_file)]
     for lacking, flags in cases:
         mib = room + 1 - lacking
         program.exe = os.path.join(work, "placed")
         compile_model(checkpoint, program.exe, "--target", "cuda:sm_90a",
                       "--device-memory", str(mib), *flags)
-        device, cold = plan(program.exe)
+        device, pinned, mapped = plan(program.exe)
         fits = device <= (mib - DRIVER) << 20
         got, text = program.logits(tokens, seed=2)
-        good = fits and cold > before and got == whole
+        there = pinned == 0 and mapped > 0 if flags == in_file else pinned > before
+        good = fits and there and got == whole
         bad += not good
-        before = 0 if lacking > 1 else cold
-        print(f"{' '.join([str(lacking), *flags[:1]])}: {'ok' if good else 'FAILED'} "
-              f"({device} bytes on the GPU, {cold} on the host) {text[:2000]}",
-              flush=True)
+        before = 0 if lacking > 1 else pinned
+        name = " ".join([str(lacking), *flags[:1]])
+        print(f"{name}: {'ok' if good else 'FAILED'} ({device} bytes on the GPU, "
+              f"{pinned} pinned, {mapped} in the file) {text[:2000]}", flush=True)
     print(f"{bad} failed")
     sys.exit(bad != 0)
 

@@ -36,22 +36,35 @@ int64_t sourceOf(const CudaProgram &program, int32_t part, int64_t offset) {
   return -1;
 }
 
-/// Every packed byte goes to one place, and no place gets two.
+/// Every packed byte goes to one place or is mapped, and no place gets two.
 void expectSegmentsCover(const CudaProgram &program) {
   std::map<int64_t, int64_t> sources;
   std::map<std::pair<int32_t, int64_t>, int64_t> places;
+  std::vector<dsv4_cuda_segment> mapped;
   for (const dsv4_cuda_segment &s : program.segments) {
     ASSERT_GT(s.bytes, 0);
+    if (program.parts[size_t(s.part)].tier == DSV4_CUDA_MAPPED) {
+      EXPECT_EQ(s.offset, 0);
+      EXPECT_EQ(s.bytes, program.parts[size_t(s.part)].bytes.fixed);
+      mapped.push_back(s);
+      continue;
+    }
     EXPECT_TRUE(sources.emplace(s.source, s.bytes).second);
     EXPECT_TRUE(places.emplace(std::pair(s.part, s.offset), s.bytes).second);
     EXPECT_LE(s.offset + s.bytes, program.parts[size_t(s.part)].bytes.fixed);
   }
+  auto isMapped = [&](int64_t begin, int64_t end) {
+    return llvm::any_of(mapped, [&](const dsv4_cuda_segment &s) {
+      return s.source <= begin && end <= s.source + s.bytes + WeightAlignment;
+    });
+  };
   int64_t at = 0;
   for (auto [source, bytes] : sources) {
-    EXPECT_EQ(source, at) << "a gap or an overlap of segments";
+    EXPECT_GE(source, at) << "an overlap of segments";
+    EXPECT_TRUE(source == at || isMapped(at, source)) << "a gap at " << at;
     at = source + bytes;
   }
-  EXPECT_EQ(at, program.weightBytes);
+  EXPECT_TRUE(at == program.weightBytes || isMapped(at, program.weightBytes));
   std::map<int32_t, int64_t> ends;
   for (auto [place, bytes] : places) {
     EXPECT_EQ(place.second, ends[place.first]) << "part " << place.first;
@@ -80,9 +93,9 @@ int64_t sourceOfExpert(const CudaProgram &program, const NodeSpec &node,
     return sourceOf(program, w->part,
                     w->offset.fixed + i64(e - below) * p.stride[j]);
   }
+  u32 number = p.coldInPlace ? e : p.coldExperts.below(e);
   return sourceOf(program, cold->part,
-                  cold->offset.fixed +
-                      i64(p.coldExperts.below(e)) * p.stride[j]);
+                  cold->offset.fixed + i64(number) * p.stride[j]);
 }
 
 /// Experts on the host, as "phase expert".
@@ -125,9 +138,11 @@ int64_t deviceBytes(const Model &model, const CudaProgram &program) {
   return all;
 }
 
-llvm::Expected<CudaProgram> lowerWith(const std::string &model, int64_t bytes,
-                                      ExpertUsage usage = {}) {
+llvm::Expected<CudaProgram>
+lowerWith(const std::string &model, int64_t bytes, ExpertUsage usage = {},
+          int64_t hostMemory = LowerOptions().hostMemory) {
   LowerOptions options;
+  options.hostMemory = hostMemory;
   options.deviceMemory = bytes;
   options.driverBytes = 16 * mebi;
   options.usage = std::move(usage);
@@ -260,6 +275,70 @@ TEST_P(CudaPlacement, TheLeastUsedExpertsGoFirst) {
   EXPECT_EQ(cold.size(), 2u) << "w13 and w2 of one expert";
   for (const std::string &name : cold)
     EXPECT_TRUE(llvm::StringRef(name).ends_with(" 1")) << name;
+}
+
+const PartSpec *partNamed(const CudaProgram &program, llvm::StringRef name) {
+  for (const PartSpec &part : program.parts)
+    if (part.name == name)
+      return &part;
+  return nullptr;
+}
+
+/// Names of the experts of an expert phase that are read in the file.
+std::set<std::string> phasesInPlace(const CudaProgram &program) {
+  std::set<std::string> names;
+  for (const NodeSpec &node : program.graphs[0].nodes) {
+    ExpertLinearParams p;
+    if (node.kind != "expert_linear")
+      continue;
+    std::memcpy(static_cast<void *>(&p), node.params.data(), sizeof(p));
+    if (p.coldInPlace)
+      names.insert(node.name);
+  }
+  return names;
+}
+
+/// Without a pinned byte everything cold is read where it is in the file.
+TEST_P(CudaPlacement, NothingPinnedMeansTheFile) {
+  int64_t room = needed - tableBytes() - expertBytes() / 3;
+  auto pinned = lowerWith(GetParam(), room);
+  auto mapped = lowerWith(GetParam(), room, {}, 0);
+  ASSERT_TRUE(pinned && mapped);
+  EXPECT_EQ(partNamed(*mapped, "cold weights"), nullptr);
+  const PartSpec *table_ = partNamed(*mapped, "mapped tables");
+  ASSERT_TRUE(table_ && partNamed(*mapped, "mapped experts"));
+  EXPECT_EQ(table_->tier, DSV4_CUDA_MAPPED);
+  EXPECT_EQ(table_->bytes.fixed, tableBytes());
+  EXPECT_EQ(deviceBytes(model, *mapped), deviceBytes(model, *pinned));
+  expectSegmentsCover(*mapped);
+  EXPECT_EQ(expectExperts(model, *mapped), expectExperts(model, *pinned));
+  EXPECT_EQ(mapped->source(), pinned->source()) << "other kernels";
+}
+
+/// A byte too few takes the table out of pinned memory, one less than the
+/// experts' a layer, the last.
+TEST_P(CudaPlacement, TheTableAndTheLastLayersLeavePinnedMemory) {
+  int64_t room = needed - tableBytes() - expertBytes() / 3;
+  auto all = lowerWith(GetParam(), room);
+  ASSERT_TRUE(bool(all));
+  int64_t cold = partNamed(*all, "cold weights")->bytes.fixed;
+  auto first = lowerWith(GetParam(), room, {}, cold - 1);
+  ASSERT_TRUE(bool(first));
+  EXPECT_EQ(partNamed(*first, "cold weights")->bytes.fixed,
+            cold - tableBytes());
+  EXPECT_EQ(partNamed(*first, "mapped experts"), nullptr);
+  EXPECT_TRUE(phasesInPlace(*first).empty());
+  expectSegmentsCover(*first);
+  auto second = lowerWith(GetParam(), room, {}, cold - tableBytes() - 1);
+  ASSERT_TRUE(bool(second));
+  expectSegmentsCover(*second);
+  EXPECT_EQ(expectExperts(model, *second), expectExperts(model, *all));
+  std::set<std::string> inPlace = phasesInPlace(*second);
+  ASSERT_EQ(inPlace.size(), 2u) << "w13 and w2 of the last layer";
+  std::string last;
+  for (auto op : model.program().getOps<kern::ExpertLinearOp>())
+    last = op.getPhase().str();
+  EXPECT_TRUE(inPlace.count(last)) << last;
 }
 
 TEST_P(CudaPlacement, TooLittleIsRefused) {

@@ -224,6 +224,11 @@ TEST_F(PlanTest, TheHostMustHaveRoomToo) {
   info.canMapReadOnly = false;
   expectError(checkFits(root, plan, info, needed), Code::Unsupported,
               {"cannot read the mapped file"});
+  // A GPU that reads any page of the process pins no page of the file.
+  info.canReadPages = true;
+  EXPECT_TRUE(checkFits(root, plan, info, needed - plan.mappedBytes).isOk());
+  EXPECT_FALSE(
+      checkFits(root, plan, info, needed - plan.mappedBytes - 1).isOk());
   info.canMapHost = false;
   expectError(checkFits(root, plan, info, needed), Code::Unsupported,
               {"cannot read the host's memory"});

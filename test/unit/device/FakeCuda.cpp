@@ -104,7 +104,8 @@ EXPORT Result cuDeviceGetAttribute(int32_t *value, DeviceAttribute attribute,
       {CapabilityMinor, m.set.capability % 10},
       {MaxSharedPerBlockOptIn, m.set.sharedPerBlock},
       {HostRegisterSupported, 1},
-      {ReadOnlyHostRegister, m.set.canMapReadOnly}};
+      {ReadOnlyHostRegister, m.set.canMapReadOnly},
+      {PageableMemoryAccess, m.set.canReadPages}};
   auto found = values.find(attribute);
   if (found == values.end())
     return m.misused("cuDeviceGetAttribute: attribute that is not known");

@@ -32,6 +32,7 @@ struct Settings {
   Result init = 0;
   int sharedPerBlock = 232448;
   bool canMapHost = true, canMapReadOnly = true;
+  bool canReadPages = false;
   int seed = 0;      // of the order of a graph's tasks; 0: in order of nodes
   int pinLimit = -1; // host allocations that succeed; -1: all
 };

@@ -116,7 +116,7 @@ protected:
   }
   Status reserve() {
     return memory.reserve(driver, root, plan, program.weights(),
-                          program.weightBytes());
+                          program.weightBytes(), device.info().canReadPages);
   }
   Status build() {
     return graph.build(driver, {&root, &plan, &memory, &module, &device, nodes},
@@ -173,6 +173,22 @@ TEST_F(PartsTest, OperandsFollowTheContext) {
   graph.close();
   memory.release();
   module.unload();
+}
+
+/// Where the GPU reads any page of the process, nothing of the file is pinned.
+TEST_F(PartsTest, MappedWeightsStayWhereTheyAre) {
+  ASSERT_TRUE(memory
+                  .reserve(driver, root, plan, program.weights(),
+                           program.weightBytes(), /*canReadPages=*/true)
+                  .isOk());
+  for (int64_t i = 0; i < root.num_segments; ++i) {
+    const dsv4_cuda_segment &segment = root.segments[i];
+    if (root.parts[segment.part].tier == DSV4_CUDA_MAPPED)
+      EXPECT_EQ(memory.address(segment.part, 5),
+                Address(uintptr_t(program.weights())) +
+                    Address(segment.source) + 5);
+  }
+  memory.release();
 }
 
 TEST_F(PartsTest, CloseWaitsForTheGpu) {

@@ -124,4 +124,27 @@ TEST_F(AtomicFileTest, SignalsLeaveNothing) {
   }
 }
 
+/// Begins files until a signal ends it.
+[[noreturn]] void beginForEver(const std::string &path) {
+  for (;;)
+    llvm::consumeError(AtomicFile::create(path).takeError());
+}
+
+// A signal that comes while open(2) makes the file is handled right behind it,
+// before anything else of the program runs.
+TEST_F(AtomicFileTest, SignalsWhileFilesBegin) {
+  for (int i = 0; i != 200; ++i) {
+    pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0)
+      beginForEver(path("out"));
+    usleep(1000 + 37 * i); // the program is anywhere in its loop
+    kill(child, SIGTERM);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << status;
+    ASSERT_EQ(contents(), Names{}) << "round " << i;
+  }
+}
+
 } // namespace

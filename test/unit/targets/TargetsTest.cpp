@@ -113,7 +113,7 @@ TEST(TileConfigs, FlagBeforeProfileBeforeHeuristic) {
                   "micro_rows=6 flag\n"
                   "stream_tiles=1 heuristic\n"
                   "fp4.prefetch_bytes=1024 profile\n"
-                  "fp8.prefetch_bytes=-1 heuristic\n"
+                  "fp8.prefetch_bytes=8192 heuristic\n"
                   "bf16.prefetch_bytes=-1 flag\n");
   Tuning Merged = mergeTuning(Flags, Profile);
   EXPECT_EQ(Merged.microRows, 6);
@@ -124,6 +124,24 @@ TEST(TileConfigs, FlagBeforeProfileBeforeHeuristic) {
       heuristicTuning(llvm::cantFail(findTarget("cpu:graniterapids")));
   EXPECT_EQ(Intel.dot, DotForm::F32);
   EXPECT_EQ(Intel.streamTiles, 4);
+}
+
+// Zen 5 starts two dots a cycle, and a core of it reads faster than the
+// hardware's own prefetches bring FP4 and FP8.
+TEST(TileConfigs, Zen4AndZen5) {
+  auto Of = [](const char *Name) {
+    return heuristicTuning(llvm::cantFail(findTarget(Name)));
+  };
+  Tuning Zen4 = Of("cpu:znver4"), Zen5 = Of("cpu:znver5");
+  EXPECT_EQ(Zen4.dot, DotForm::Bf16);
+  EXPECT_EQ(Zen5.dot, DotForm::Bf16);
+  EXPECT_EQ(Zen4.microRows, 6);
+  EXPECT_EQ(Zen5.microRows, 8);
+  for (int Format = 0; Format < NumStreamFormats; ++Format) {
+    EXPECT_EQ(Zen4.prefetchBytes[Format], -1);
+    EXPECT_EQ(Zen5.prefetchBytes[Format],
+              llvm::StringRef(TileFormatNames[Format]) == "bf16" ? -1 : 8192);
+  }
 }
 
 /// "VALUE SOURCE" of a key where `Flag` asks for something else.

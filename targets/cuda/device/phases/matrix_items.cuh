@@ -154,8 +154,9 @@ private:
   u32 rows, tiles, at, number = 0;
 };
 
-/// Experts of a layer that lie apart from the others, in the host's memory:
-/// both kinds one after another, in the order of their numbers.
+/// Experts of a layer that lie apart from the others, on the host. In pinned
+/// memory, as on the GPU, one follows the other in the order of their numbers;
+/// in the mapped file each is in its place.
 struct ColdExperts {
   static constexpr u32 Most = 1024; // experts of a layer
   u32 bits[Most / 32];              // bit e % 32 of word e / 32
@@ -174,12 +175,14 @@ struct ColdExperts {
 struct ExpertLinearParams {
   Global<const i64> rows;   // &step->tokens
   Global<const i32> lists;  // of kern.dispatch
-  Global<const u8> cold[2]; // per job, experts on the host; null: none are
+  Global<const u8> cold[2]; // per job, experts on the host (in the file:
+                            // expert 0, cold or not); null: none are
   i64 stride[2];            // per job, from an expert to the next
   ColdExperts coldExperts;
   u32 experts, expertsPerToken;
-  u32 slotRows; // x has a row per slot, not per token
-  u32 numJobs;  // w, and w_other
+  u32 slotRows;    // x has a row per slot, not per token
+  u32 numJobs;     // w, and w_other
+  u32 coldInPlace; // cold ones are in the file
   MatrixJob jobs[2];
 };
 
@@ -249,7 +252,8 @@ private:
       return p.jobs[job].w + i64(expert) * p.stride[job];
     u32 below = p.coldExperts.below(expert);
     return p.coldExperts.has(expert)
-               ? p.cold[job] + i64(below) * p.stride[job]
+               ? p.cold[job] +
+                     i64(p.coldInPlace ? expert : below) * p.stride[job]
                : p.jobs[job].w + i64(expert - below) * p.stride[job];
   }
   DSV4_DEVICE bool inExpert(MatrixItem &item, u32 tiles) {

@@ -97,9 +97,8 @@ public:
   /// Workers, limits and memory for `threads`.
   Error open(int threads) {
     close();
-    if (Status status = pool.start(threads, /*pin=*/true); !status.isOk())
-      return llvm::createStringError(status.message);
-    isOpen = true;
+    if (Error error = startPool(threads))
+      return error;
     if (Status status = limits.open(pool, options.target.cpuFeatures);
         !status.isOk())
       return llvm::createStringError(status.message);
@@ -126,7 +125,8 @@ public:
       if (Error error = compile(question, candidate))
         return std::move(error);
     for (int round = 0; round < options.rounds; ++round) {
-      runRound(question, round % 2 == 1);
+      if (Error error = runRound(question, round % 2 == 1))
+        return std::move(error);
       if (round >= 2 && drop(question) == 1)
         break;
     }
@@ -141,6 +141,17 @@ private:
     limits.close();
     pool.stop();
     isOpen = false;
+  }
+
+  /// Other workers for the limits and the memory that are open.
+  Error startPool(int threads) {
+    if (isOpen)
+      pool.stop();
+    isOpen = false;
+    if (Status status = pool.start(threads, /*pin=*/true); !status.isOk())
+      return llvm::createStringError(status.message);
+    isOpen = true;
+    return Error::success();
   }
 
   Error compile(Question &question, Candidate &candidate) {
@@ -170,18 +181,40 @@ private:
   }
 
   /// One measurement of each candidate that is left, forwards or backwards.
-  void runRound(Question &question, bool isBackwards) {
+  /// Streams are read by all workers and by one alone, which is faster than
+  /// its part of all and wants prefetches that the others do without.
+  Error runRound(Question &question, bool isBackwards) {
+    std::vector<double> shares = sweep(question, isBackwards);
+    bool isStream = llvm::all_of(
+        question.cases, [](const TileCase &shape) { return shape.rows == 1; });
+    if (isStream && options.threads > 1) {
+      if (Error error = startPool(1))
+        return error;
+      std::vector<double> alone = sweep(question, isBackwards);
+      if (Error error = startPool(options.threads))
+        return error;
+      for (size_t i = 0; i < shares.size(); ++i)
+        shares[i] = (shares[i] + alone[i]) / 2;
+    }
+    for (size_t i = 0; i < shares.size(); ++i)
+      if (!question.candidates[i].isOut)
+        question.candidates[i].scores.push_back(shares[i]);
+    return Error::success();
+  }
+
+  /// Share of the limit of each candidate that is left, mean of the cases.
+  std::vector<double> sweep(const Question &question, bool isBackwards) {
     size_t count = question.candidates.size(), cases = question.cases.size();
+    std::vector<double> shares(count);
     for (size_t n = 0; n < count; ++n) {
       size_t i = isBackwards ? count - 1 - n : n;
-      Candidate &candidate = question.candidates[i];
-      if (candidate.isOut)
+      if (question.candidates[i].isOut)
         continue;
-      double sum = 0;
       for (size_t c = 0; c < cases; ++c)
-        sum += measure(question.cases[c], kernels[i * cases + c]);
-      candidate.scores.push_back(sum / double(cases));
+        shares[i] +=
+            measure(question.cases[c], kernels[i * cases + c]) / double(cases);
     }
+    return shares;
   }
 
   static double bestMedian(const Question &question) {

@@ -276,6 +276,7 @@ void Ceiling::close() { memory.release(); }
 double Ceiling::readOnce(int pattern, uint64_t bytesEach) {
   uint64_t slice = bufferBytes / uint64_t(pool->threads()) & ~uint64_t(4095);
   bytesEach = (bytesEach & ~uint64_t(4095)) + 4096;
+  cursor %= slice; // of another number of workers, perhaps
   ReadCall call = {buffer,    slice,    cursor,
                    bytesEach, features, patterns[pattern]};
   double start = seconds();

@@ -28,6 +28,7 @@ public:
   static constexpr int numPatterns = 7;
 
   /// Maps and fills the buffer, and finds the two fastest ways to read it.
+  /// `workers` may start again with another number of threads.
   /// `features` is the mask of dsv4_cpu_feature of the compiled program.
   /// OutOfMemory: no room for the buffer.
   Status open(ThreadPool &workers, uint32_t features);

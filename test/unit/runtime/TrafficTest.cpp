@@ -117,4 +117,20 @@ TEST(Ceiling, OpensAgainWithOtherWorkers) {
   }
 }
 
+/// The same without opening again: where one worker stopped may be beyond the
+/// slices of two.
+TEST(Ceiling, WorkersStartAgain) {
+  ThreadPool pool;
+  Ceiling ceiling;
+  ASSERT_TRUE(pool.start(1).isOk());
+  ASSERT_TRUE(ceiling.open(pool, 0).isOk());
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_GT(ceiling.readBytes(0.01), 1e8);
+    pool.stop();
+    ASSERT_TRUE(pool.start(2 - i % 2).isOk());
+  }
+  ceiling.close();
+  pool.stop();
+}
+
 } // namespace

@@ -46,8 +46,9 @@ static cl::opt<int64_t> Mebibytes("size", cl::init(1024), cl::cat(Category),
                                   cl::desc("MiB of weights for one row"));
 static cl::opt<int> Rounds("rounds", cl::init(7), cl::cat(Category),
                            cl::desc("measurements of each figure"));
-static cl::opt<int64_t> MicroRows("micro-rows", cl::init(0), cl::cat(Category),
-                                  cl::desc("rows of the micro-kernel, 1 to 8"));
+static cl::opt<int64_t>
+    MicroRows("micro-rows", cl::init(0), cl::cat(Category),
+              cl::desc("rows of the micro-kernel, 1 to 12"));
 static cl::opt<int64_t>
     StreamTiles("stream-tiles", cl::init(0), cl::cat(Category),
                 cl::desc("tiles that one row meets together: 1, 2 or 4"));

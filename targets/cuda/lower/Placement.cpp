@@ -140,28 +140,30 @@ static int64_t coldMatrices(const Placement::Weight &w) {
   return w.isCold ? w.matrices : int64_t(w.cold.count());
 }
 
-/// Cold, and not left in the file.
-int64_t Placement::coldBytes() const {
-  int64_t bytes = 0;
-  for (const Weight &w : weights)
-    if (!w.isMapped())
-      bytes += aligned(coldMatrices(w) * w.stride);
-  return bytes;
+static int64_t coldBytes(const Placement::Weight &w) {
+  return aligned(coldMatrices(w) * w.stride);
 }
 
 /// Stacks of one layer stay together, since its kernels take one rule for them.
 void Placement::leaveInFile(int64_t pinned) {
   constexpr int tables = 0, stacks = 1;
+  int64_t left = 0;
+  for (const Weight &w : weights)
+    left += coldBytes(w);
+  auto map = [&](Weight &w, int kind) {
+    w.mappedPart = kind;
+    left -= coldBytes(w);
+  };
   for (Weight &w : weights)
-    if (w.isCold && coldBytes() > pinned)
-      w.mappedPart = tables;
+    if (w.isCold && left > pinned)
+      map(w, tables);
   StringRef layer;
   for (Weight &w : llvm::reverse(weights)) {
     StringRef name = nameOf(w.op).split("{e}").first;
-    if (w.cold.none() || (name != layer && coldBytes() <= pinned))
+    if (w.cold.none() || (name != layer && left <= pinned))
       continue;
     layer = name;
-    w.mappedPart = stacks;
+    map(w, stacks);
   }
   setMapped();
 }
@@ -196,7 +198,7 @@ void Placement::setOffsets() {
       continue;
     }
     w.coldOffset = onHost;
-    onHost += aligned(cold * w.stride);
+    onHost += coldBytes(w);
   }
 }
 

@@ -93,7 +93,6 @@ private:
   struct Expert;
   int64_t resident() const;
   void moveTables(int64_t bytes);
-  int64_t coldBytes() const;
   void leaveInFile(int64_t pinned);
   void setMapped();
   llvm::Expected<std::vector<Expert>> experts(const ExpertUsage &usage) const;

@@ -203,17 +203,18 @@ PhaseItems AttendOp::getItems() {
 }
 
 Affine AttendOp::getScratchBytes() {
-  // Of one head group: scores over all rows and up to 63 that fill a block;
-  // padded accumulators, queries, at most f32; 32 padded pairs of decoded BF16
-  // rows, or fewer of f32.
+  // Of the head groups that share decoded rows: scores over all rows and up to
+  // 63 that fill a block; padded accumulators, queries, at most f32. Once: 32
+  // padded pairs of decoded BF16 rows, or fewer of f32.
   int64_t N = widthOf(getQ()) / getHeads();
+  int64_t Shared = std::min(ceilDiv(getHeads(), HeadGroup), SharedGroups);
   Affine Rows{roundUp(getWindowSize(), 16) + 64};
   if (getIds())
     Rows = Rows + Affine{roundUp(widthOf(getIds()), 16)};
   else if (getEntries())
     Rows = Rows + Affine{16, ContextBlock / stateOf(getEntries()).getExtent()};
-  return (Rows * (HeadGroup * 4) +
-          Affine{HeadGroup * (2 * N * 4 + 64) + 32 * (N * 4 + 128)})
+  return (Rows * (Shared * HeadGroup * 4) +
+          Affine{Shared * HeadGroup * (2 * N * 4 + 64) + 32 * (N * 4 + 128)})
       .alignedTo(PlanAlignment);
 }
 

@@ -190,6 +190,9 @@ def Kern_AttendOp : Kern_PhaseOp<"attend",
   let extraClassDeclaration = [{
     /// Heads that one item computes.
     static constexpr int64_t HeadGroup = 16;
+    /// Groups of a token that one worker may run together, each with scratch of
+    /// its own.
+    static constexpr int64_t SharedGroups = 4;
   }];
 }
 

@@ -9,6 +9,8 @@
 #include "mlir/Parser/Parser.h"
 #include "targets/cpu/kernels/Kernels.h"
 
+#include <algorithm>
+
 namespace dsv4::cpu::test {
 
 static constexpr char Head[] = R"(
@@ -43,7 +45,7 @@ PhaseKernel::PhaseKernel(const TargetDesc &Target, const std::string &Body) {
 }
 
 void PhaseKernel::run(StepRows &Rows, std::vector<void *> Operands,
-                      int64_t Items) {
+                      int64_t Items, int64_t PerCall) {
   dsv4_kernel Kernel = Kernels ? Kernels->find("k") : nullptr;
   ASSERT_TRUE(Kernel);
   int64_t Room =
@@ -51,7 +53,9 @@ void PhaseKernel::run(StepRows &Rows, std::vector<void *> Operands,
       ScratchBytes.perBlock * (Rows.step.context / DSV4_CONTEXT_BLOCK);
   Buffer Scratch(Room + 64);
   FlushDenormals Flush;
-  Kernel(&Rows.step, Operands.data(), 0, Items, Scratch.data());
+  for (int64_t I = 0; I < Items; I += PerCall)
+    Kernel(&Rows.step, Operands.data(), I, std::min(Items, I + PerCall),
+           Scratch.data());
   for (int64_t I = Room; I < Room + 64; ++I)
     ASSERT_EQ(Scratch.data()[I], 0xA5) << "wrote past the scratch";
 }

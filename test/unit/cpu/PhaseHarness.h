@@ -20,9 +20,11 @@ public:
   PhaseKernel(IsaLevel Level, const std::string &Body)
       : PhaseKernel(targetOf(Level), Body) {}
   PhaseKernel(const TargetDesc &Target, const std::string &Body);
-  /// Calls items [0, Items) in one go, then leaves the result in place. Gives
-  /// the scratch that the phase asks for and checks that it takes no more.
-  void run(StepRows &Rows, std::vector<void *> Operands, int64_t Items);
+  /// Computes items [0, Items), at most `PerCall` in one go, then leaves the
+  /// result in place. Gives the scratch that the phase asks for and checks that
+  /// it takes no more.
+  void run(StepRows &Rows, std::vector<void *> Operands, int64_t Items,
+           int64_t PerCall = INT64_MAX / 2);
 
 private:
   kern::Affine ScratchBytes;

@@ -85,8 +85,8 @@ void AttendBlock::addValues(Val Rows, Val Count, Val Probabilities, Val Heads,
                             Val Acc, int64_t AccPitch) {
   K.forRange(K.c64(0), K.c64(N), 2 * Lanes, [&](Val Dim) {
     K.forRange(K.c64(0), Heads, Step, [&](Val H) {
-      addHeads(Rows, Count, Probabilities + H * 4,
-               Acc + H * AccPitch + Dim * 4, Dim, AccPitch);
+      addHeads(Rows, Count, Probabilities + H * 4, Acc + H * AccPitch + Dim * 4,
+               Dim, AccPitch);
     });
   });
 }

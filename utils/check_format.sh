@@ -14,7 +14,9 @@ tool=/usr/lib/llvm-22/bin/clang-format
 
 list_files() {
   if [ -e .git ]; then
-    git ls-files -z -- '*.h' '*.cpp' '*.c' '*.cuh' '*.cu' |
+    # New files too, before they are added.
+    git ls-files -z --cached --others --exclude-standard -- \
+      '*.h' '*.cpp' '*.c' '*.cuh' '*.cu' |
       grep -zv '^samples/' | while
       IFS= read -r -d '' file; do [ -f "$file" ] && printf '%s\0' "$file"
     done

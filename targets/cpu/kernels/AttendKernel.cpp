@@ -164,7 +164,7 @@ private:
       K.prefetch(Row + std::min(At, RowBytes - 1));
   }
 
-  /// The same on the matrix unit, up to 64 rows at once; scores not scaled yet.
+  /// Scores on the matrix unit, of up to 64 rows at once; not scaled yet.
   void dotOnUnit() {
     int64_t Pitch = Block.rowPitch();
     K.forRange(K.c64(0), NumRows, 4 * Lanes, [&](Val First) {

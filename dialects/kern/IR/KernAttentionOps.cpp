@@ -198,16 +198,14 @@ LogicalResult TopKOp::verify() {
                      {Per::Token, {int64_t(getK())}, 'i'});
 }
 
-PhaseItems AttendOp::getItems() {
-  return {ItemsRule::Tokens, ceilDiv(getHeads(), HeadGroup)};
-}
+PhaseItems AttendOp::getItems() { return {ItemsRule::Tokens, headGroups()}; }
 
 Affine AttendOp::getScratchBytes() {
   // Of the head groups that share decoded rows: scores over all rows and up to
   // 63 that fill a block; padded accumulators, queries, at most f32. Once: 32
   // padded pairs of decoded BF16 rows, or fewer of f32.
   int64_t N = widthOf(getQ()) / getHeads();
-  int64_t Shared = std::min(ceilDiv(getHeads(), HeadGroup), SharedGroups);
+  int64_t Shared = groupsTogether();
   Affine Rows{roundUp(getWindowSize(), 16) + 64};
   if (getIds())
     Rows = Rows + Affine{roundUp(widthOf(getIds()), 16)};

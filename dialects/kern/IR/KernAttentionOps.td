@@ -193,6 +193,12 @@ def Kern_AttendOp : Kern_PhaseOp<"attend",
     /// Groups of a token that one worker may run together, each with scratch of
     /// its own.
     static constexpr int64_t SharedGroups = 4;
+    /// Items of a token, the last of which may have fewer heads.
+    int64_t headGroups() {
+      return (int64_t(getHeads()) + HeadGroup - 1) / HeadGroup;
+    }
+    /// Groups that the scratch is for.
+    int64_t groupsTogether() { return std::min(headGroups(), SharedGroups); }
   }];
 }
 

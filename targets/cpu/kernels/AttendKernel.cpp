@@ -30,6 +30,8 @@ namespace dsv4::cpu {
 namespace {
 
 constexpr int64_t Lanes = KernelBuilder::Lanes;
+static_assert(Lanes == kern::AttendOp::HeadGroup);
+
 class Attend {
 public:
   Attend(KernelBuilder &K, kern::AttendOp Op)
@@ -40,8 +42,8 @@ public:
     auto Window = llvm::cast<kern::StateType>(Op.getWindow().getType());
     Ring = Window.getExtent();
     RowBytes = Window.getRowFormat().bytesPerRow();
-    Groups = (Heads + Lanes - 1) / Lanes;
-    Shared = std::min<int64_t>(Groups, kern::AttendOp::SharedGroups);
+    Groups = Op.headGroups();
+    Shared = Op.groupsTogether();
     AllLargest = stackBuffer(K, 64 * Shared);
     AllTotals = stackBuffer(K, 64 * Shared);
     OnUnit = K.hasMatrixUnit();
